@@ -7,8 +7,8 @@ import sys
 from django.core.management import execute_from_command_line
 from django.db import OperationalError
 
-from testio_site.embedded import Unavailable
 from testio_site.environment import InvalidEnvironment, read_environment
+from testio_site.postgres.launcher import Unavailable
 
 
 def main() -> None:

@@ -1,0 +1,253 @@
+"""Every variable this program reads from its surroundings, checked once, before anything else starts.
+
+A variable comes from the process environment or, when it is not set there, from the file `.env` beside `manage.py`
+(`ENV_FILE` names another file, or none when it is empty). `.env.example` explains each one.
+"""
+
+import os
+import re
+import secrets
+import tempfile
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import Error as DriverError
+from psycopg import conninfo, pq
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps", "filesystem", "memory")
+
+
+class InvalidEnvironment(ImproperlyConfigured):
+    """The environment cannot be used. The message names every variable at fault; it shows no secret."""
+
+
+def _split(value: object) -> object:
+    """Comma-separated text as a list; whatever is not text is left to pydantic."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _split_ids(value: object) -> object:
+    """As `_split`; a JSON list of numbers is understood too."""
+    return _split(value.strip().strip("[]")) if isinstance(value, str) else value
+
+
+def _no_spaces_inside(names: list[str]) -> list[str]:
+    for name in names:
+        if re.search(r"[\s/]", name):
+            raise ValueError("must be host names separated by commas, such as desk.example.com,localhost")
+    return names
+
+
+def _slug(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,49}", name):
+        raise ValueError("must be lower-case letters, digits, - and _, at most 50 of them, such as my-company")
+    return name
+
+
+def _is_api_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_odd = parts.username or parts.query or parts.fragment or parts.port == 0
+    except ValueError:
+        return False
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    return is_safe and bool(parts.hostname) and not is_odd
+
+
+def _api_address(url: str) -> str:
+    if not _is_api_address(url):
+        raise ValueError(
+            "must be an https:// address (http:// only for this machine itself), such as https://api.test.io/customer/v2"
+        )
+    return url.rstrip("/")
+
+
+def _broker_address(secret: SecretStr) -> SecretStr:
+    scheme, mark, _ = secret.get_secret_value().partition("://")
+    if not mark or scheme not in BROKER_SCHEMES:
+        raise ValueError(f"must be an address that begins with one of {', '.join(BROKER_SCHEMES)}, followed by ://")
+    return secret
+
+
+def _database_address(secret: SecretStr) -> SecretStr:
+    # libpq's own complaint is not passed on: it may quote the whole address, with the password.
+    url = secret.get_secret_value()
+    scheme = url.partition(":")[0]
+    if scheme not in ("postgres", "postgresql"):
+        raise ValueError("must begin with postgresql://: PostgreSQL is the only database this program can use")
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    if unknown := sorted({name for name, _ in parse_qsl(url.partition("?")[2])} - known):
+        raise ValueError(f"has options that PostgreSQL does not know: {', '.join(unknown)}")
+    try:
+        parsed = conninfo.conninfo_to_dict(url)
+    except DriverError:
+        raise ValueError("cannot be read; it must look like postgresql://user:password@host:5432/name") from None
+    if not parsed.get("dbname"):
+        raise ValueError("names no database; it must look like postgresql://user:password@host:5432/name")
+    return secret
+
+
+def _folder(path: Path) -> Path:
+    return BASE_DIR / path.expanduser()
+
+
+def _filled(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"\S+", secret.get_secret_value()):
+        raise ValueError("must not contain blanks or line breaks")
+    return secret
+
+
+def _long(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < 32:
+        raise ValueError("must be at least 32 characters; leave it out to have one made and kept in DATA_DIR")
+    return secret
+
+
+Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Ids = Annotated[list[Annotated[int, Field(ge=1)]], NoDecode, BeforeValidator(_split_ids)]
+Secrets = Annotated[list[Annotated[SecretStr, AfterValidator(_long)]], NoDecode, BeforeValidator(_split)]
+
+
+class Environment(BaseSettings):
+    """The variables, by their names in lower case. Build it with `read_environment`, which explains what is wrong."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    database_url: Annotated[SecretStr, AfterValidator(_database_address)] | None = None
+    data_dir: Annotated[Path, AfterValidator(_folder)] = BASE_DIR / "var"
+    celery_broker_url: Annotated[SecretStr, AfterValidator(_broker_address)] | None = None
+
+    django_secret_key: Annotated[SecretStr, AfterValidator(_long)] | None = None
+    django_secret_key_fallbacks: Secrets = []
+    django_debug: bool = False
+    django_allowed_hosts: Annotated[Names, AfterValidator(_no_spaces_inside)] = ["localhost", "127.0.0.1", "[::1]"]
+
+    testio_customer_api_base_url: Annotated[str, AfterValidator(_api_address)] = "https://api.test.io/customer/v2"
+    testio_customer_api_token: Annotated[SecretStr, AfterValidator(_filled)] | None = None
+    testio_customer_name: Annotated[str, AfterValidator(_slug)] = "default"
+    testio_product_ids: Ids = []
+    testio_sync_since: date | None = None
+
+    testio_http_timeout: float = Field(90, ge=1, le=300)
+    testio_lock_timeout: int = Field(600, ge=5, le=86_400)
+    testio_max_concurrent_requests: int = Field(10, ge=1, le=50)
+    testio_page_size: int = Field(100, ge=1, le=200)
+    testio_refresh_interval_seconds: int = Field(900, ge=10, le=604_800)
+    testio_cache_ttl_seconds: int = Field(3600, ge=0, le=2_592_000)
+    testio_retry_wait_seconds: int = Field(60, ge=1, le=86_400)
+    testio_retry_limit: int = Field(8, ge=1, le=1000)
+
+    def secret_key(self) -> str:
+        """The signing key: `DJANGO_SECRET_KEY`, or one made once and kept in `DATA_DIR/secret_key`."""
+        if self.django_secret_key is not None:
+            return self.django_secret_key.get_secret_value()
+        return kept_secret_key(self.data_dir / "secret_key")
+
+    @classmethod
+    def from_file(cls, path: Path | None) -> Self:
+        """The process environment, and behind it the file at `path`. Raises pydantic's ValidationError."""
+        return cls(_env_file=path)
+
+
+def read_environment() -> Environment:
+    """Raises InvalidEnvironment with one message that names every variable at fault."""
+    try:
+        return Environment.from_file(_env_file())
+    except ValidationError as refusal:
+        # The chained error would show the values, and among them the secrets.
+        raise InvalidEnvironment(_explain(refusal)) from None
+    except UnicodeDecodeError:
+        raise InvalidEnvironment(f"The file {_env_file()} is not UTF-8 text. Save it as UTF-8.") from None
+
+
+def _env_file() -> Path | None:
+    chosen = os.environ.get("ENV_FILE")
+    if chosen is None:
+        return BASE_DIR / ".env"
+    if not chosen:
+        return None
+    path = _folder(Path(chosen))
+    if not path.is_file():
+        raise InvalidEnvironment(f"ENV_FILE names {path}, and there is no such file. Correct it or leave it out.")
+    return path
+
+
+def _explain(refusal: ValidationError) -> str:
+    faults: dict[str, str] = {}
+    for error in refusal.errors(include_url=False, include_context=True):
+        faults.setdefault(str(error["loc"][0]).upper(), _sentence(error))
+    lines = [f"  {name} {fault}." for name, fault in faults.items()]
+    return "\n".join(["The environment cannot be used. Correct these variables (see .env.example):", *lines])
+
+
+def _sentence(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    shown = "" if _is_secret(str(error["loc"][0])) else f" (it is {error['input']!r})"
+    return f"{_expectation(str(error['loc'][0]), error)}{shown}"
+
+
+def _is_secret(field: str) -> bool:
+    return "SecretStr" in str(Environment.model_fields[field])
+
+
+def _expectation(field: str, error: ErrorDetails) -> str:
+    if field == "testio_product_ids":
+        return "must be product ids separated by commas, such as 12,34"
+    if field == "testio_sync_since":
+        return "must be a date, such as 2026-01-31"
+    if field == "django_debug":
+        return "must be true or false"
+    bounds = _bounds(field)
+    return f"must be a number from {bounds[0]} to {bounds[1]}" if bounds else str(error["msg"])
+
+
+def _bounds(field: str) -> tuple[Any, Any] | None:
+    rules = Environment.model_fields[field].metadata
+    limits = {name: getattr(rule, name) for rule in rules for name in ("ge", "le") if hasattr(rule, name)}
+    return (limits["ge"], limits["le"]) if limits else None
+
+
+def kept_secret_key(path: Path) -> str:
+    """The key in the file at `path`, made on first use, readable by its owner only.
+
+    Safe when several processes start at once: the first file to get the name wins and all read that one.
+    Raises InvalidEnvironment when the file can be neither read nor made, or holds something else.
+    """
+    try:
+        if not path.exists():
+            _make_secret_key(path)
+        key = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as failure:
+        reason = failure.strerror if isinstance(failure, OSError) else "it is not plain text"
+        raise InvalidEnvironment(
+            f"The signing key could not be kept in {path}: {reason}. "
+            "Set DJANGO_SECRET_KEY, or point DATA_DIR at a folder this user may write."
+        ) from failure
+    if len(key) < 32:
+        raise InvalidEnvironment(f"{path} holds no usable key. Delete it to have one made, or set DJANGO_SECRET_KEY.")
+    return key
+
+
+def _make_secret_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".secret_key")  # created with mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(64))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)  # unlike a rename, never replaces the key another process just made
+    finally:
+        Path(draft).unlink()

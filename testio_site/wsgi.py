@@ -1,0 +1,9 @@
+"""What a WSGI server loads: `granian --interface wsgi testio_site.wsgi:application`."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testio_site.settings")
+
+application = get_wsgi_application()

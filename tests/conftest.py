@@ -1,0 +1,66 @@
+"""What holds for every test: repeatable dice, no way off this machine, no connection left behind by a thread."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+from urllib.parse import quote
+
+import pytest
+from django.db import connection
+from hypothesis import settings as hypothesis_settings
+
+from testio_site.postgres import pools
+
+hypothesis_settings.register_profile("desk", deadline=None)
+hypothesis_settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+class LeftTheMachine(Exception):
+    """A test tried to reach another machine."""
+
+
+def _is_here(host: object) -> bool:
+    if host in (None, "", "localhost", b"localhost"):
+        return True
+    text = host.decode() if isinstance(host, bytes) else str(host)
+    try:
+        return ip_address(text).is_loopback or ip_address(text).is_unspecified
+    except ValueError:
+        return False
+
+
+def _refuse_to_leave(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif event in ("socket.connect", "socket.sendto") and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    if not _is_here(host):
+        raise LeftTheMachine(f"a test tried to reach {host!r}; only this machine itself may be reached")
+
+
+sys.addaudithook(_refuse_to_leave)
+
+
+@pytest.fixture(autouse=True)
+def no_abandoned_connection() -> Iterator[None]:
+    """Fail a test whose threads ended without `connection.close()`: the pool would miss their connections for good."""
+    yield
+    deadline = time.monotonic() + 5
+    while pools.lost():
+        if time.monotonic() > deadline:
+            pools.close_pools()
+            pytest.fail("a thread of this test ended without connection.close(); the pool will miss its connection")
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def database_url(transactional_db: None) -> str:
+    """The address of this test's database, for the DATABASE_URL of programs the test starts."""
+    params = connection.get_connection_params()
+    folder = quote(params["host"], safe="")
+    return f"postgresql://{params['user']}@/{params['dbname']}?host={folder}&port={params['port']}"
