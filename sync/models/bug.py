@@ -1,0 +1,84 @@
+"""A bug, the devices it was seen on, and the custom report that may come with it."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from sync.models.feature import Feature
+from sync.models.person import Person
+from sync.models.product import Product
+from sync.models.synced import Synced, SyncedManager
+from sync.models.test import Test, TestFeature
+
+
+class Bug(Synced):
+    """One bug. ``status`` is accepted, auto_accepted, rejected or forwarded (shown as "open").
+
+    ``test`` is null as long as the test it mentions (``mentioned_test_id``) has not been read.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="bugs", db_index=False)
+    test = models.ForeignKey(Test, on_delete=models.SET_NULL, null=True, blank=True, related_name="bugs")
+    mentioned_test_id = models.BigIntegerField(null=True, blank=True)
+    # Indexed, or else every test feature that is deleted would look for its bugs by reading them all.
+    test_feature = models.ForeignKey(TestFeature, on_delete=models.SET_NULL, null=True, blank=True, related_name="bugs")
+    feature = models.ForeignKey(Feature, on_delete=models.SET_NULL, null=True, blank=True, related_name="bugs")
+    author = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, blank=True, related_name="bugs")
+    title = models.TextField(blank=True, default="")
+    severity = models.TextField(blank=True, default="")
+    status = models.TextField(blank=True, default="")
+    known = models.BooleanField(default=False)
+    rejection_reason = models.TextField(blank=True, default="")
+    language = models.TextField(blank=True, default="")
+    location = models.TextField(blank=True, default="")
+    expected_result = models.TextField(blank=True, default="")
+    actual_result = models.TextField(blank=True, default="")
+    steps = ArrayField(models.TextField(), default=list, blank=True)
+    reported_at = models.DateTimeField(null=True, blank=True)
+    exported_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SyncedManager["Bug"]()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (
+            models.Index("product", models.F("reported_at").desc(nulls_last=True), "id", name="bug_by_product_date"),
+            models.Index(fields=["mentioned_test_id"], name="bug_of_unread_test", condition=models.Q(test=None)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.title or 'Untitled bug'} ({self.pk})"
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == "forwarded"
+
+
+class BugDevice(models.Model):
+    """One device a bug was seen on. Belongs to the bug's content and is replaced with it."""
+
+    bug = models.ForeignKey(Bug, on_delete=models.CASCADE, related_name="devices", db_index=False)
+    position = models.PositiveSmallIntegerField()
+    category = models.TextField(blank=True, default="")
+    device = models.TextField(blank=True, default="")
+    operating_system = models.TextField(blank=True, default="")
+    browsers = ArrayField(models.TextField(), default=list, blank=True)
+
+    class Meta:
+        ordering = ("bug", "position")
+        constraints = (models.UniqueConstraint(fields=["bug", "position"], name="bugdevice_position"),)
+
+    def __str__(self) -> str:
+        return " / ".join(filter(None, (self.device, self.operating_system, ", ".join(self.browsers))))
+
+
+class CustomReport(models.Model):
+    """The form a bug of severity "custom" was filed with."""
+
+    bug = models.OneToOneField(Bug, on_delete=models.CASCADE, primary_key=True, related_name="custom_report")
+    configuration_id = models.TextField(blank=True, default="")
+    data = models.JSONField(default=list, help_text="The fields in TestIO's order: [{key, value}].")
+    plain_text_interactions = models.TextField(blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"Report of bug {self.pk}"

@@ -1,0 +1,68 @@
+"""A company whose TestIO data we keep."""
+
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+from sync import encryption
+
+PRODUCTION_API = "https://api.test.io/customer/v2"
+
+
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    def active(self) -> Self:
+        return self.filter(is_active=True)
+
+
+class Customer(models.Model):
+    """One TestIO account: where its API is, the token to read it with, and what of it to keep."""
+
+    name = models.SlugField(max_length=63, unique=True)
+    api_base_url = models.URLField("API base URL", max_length=500, default=PRODUCTION_API)
+    encrypted_token = models.BinaryField(default=b"", editable=False)
+    product_ids = ArrayField(
+        models.BigIntegerField(), default=list, blank=True, help_text="The only products to keep; empty means all."
+    )
+    sync_since = models.DateField(
+        null=True, blank=True, help_text="Leave out tests that ended before this day (UTC); empty means none."
+    )
+    is_active = models.BooleanField(default=True)
+    is_default = models.BooleanField(default=False, help_text="The customer commands mean when none is named.")
+    api_paused_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="TestIO asked us to wait until then (HTTP 429)."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = CustomerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["is_default"], condition=models.Q(is_default=True), name="customer_only_one_default"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_default=False) | models.Q(is_active=True), name="customer_default_is_active"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def has_token(self) -> bool:
+        return bool(self.encrypted_token)
+
+    def read_token(self) -> str:
+        """The API token in the clear. Raises ``encryption.Undecipherable`` when the key that sealed it is gone."""
+        return encryption.unseal(bytes(self.encrypted_token))
+
+    def set_token(self, token: str) -> None:
+        """Seal ``token`` into this row; the caller saves."""
+        self.encrypted_token = encryption.seal(token)
+
+    def follows(self, product_id: int) -> bool:
+        """Whether this customer's filter lets the product in."""
+        return not self.product_ids or product_id in self.product_ids
