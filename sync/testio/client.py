@@ -136,6 +136,10 @@ class TestIOClient:
         query = {"filter_test_cycle_ids": ",".join(map(str, test_ids))}
         return self._records("/bugs", "bugs", query, bare=True, confirm=confirm, divisible=True)
 
+    def product_bugs(self, product_id: int) -> list[Record]:
+        """All bugs of a product at once [seen]; TestIOTooLarge where that is more than TestIO can answer."""
+        return self._records("/bugs", "bugs", {"filter_product_ids": str(product_id)}, bare=True, divisible=True)
+
     def bug(self, bug_id: int) -> Record:
         return self._record(f"/bugs/{bug_id}", "bug")
 
