@@ -1,0 +1,149 @@
+"""Customers as operators handle them: found by name, added with a checked token, removed, made the default."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from sync import leases, store
+from sync.limiter import LocalLimiter
+from sync.models import Customer
+from sync.pipeline import SyncBusy
+from sync.testio.client import TestIOClient
+
+
+class CustomerError(Exception):
+    """Why a customer cannot be found, added or changed, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCustomer:
+    name: str
+    token: str
+    api_base_url: str
+    product_ids: Collection[int] = ()
+    sync_since: date | None = None
+    default: bool = False
+
+
+def find(name: str | None) -> Customer:
+    """The customer of that name, or the default one; the only active one is the default when none is marked."""
+    if name is not None:
+        found = Customer.objects.filter(name=name).first()
+        if found is None:
+            raise CustomerError(f'There is no customer "{name}". {_known()}')
+        return found
+    active = list(Customer.objects.active().order_by("-is_default", "name")[:2])
+    if not active:
+        raise CustomerError(
+            "No customer is configured. Add one with `manage.py customer add --name NAME`, "
+            "or set TESTIO_CUSTOMER_API_TOKEN in the environment."
+        )
+    if len(active) > 1 and not active[0].is_default:
+        raise CustomerError(f"Several customers are configured and none is the default: name one. {_known()}")
+    return active[0]
+
+
+def add(new: NewCustomer, *, check: bool = True) -> Customer:
+    """Create a customer, after one call that proves the token (unless ``check`` is off).
+
+    The first customer becomes the default. Raises ``CustomerError``, or the ``TestIOError`` of the check.
+    """
+    customer = Customer(
+        name=new.name, api_base_url=new.api_base_url, product_ids=sorted(new.product_ids), sync_since=new.sync_since
+    )
+    customer.set_token(new.token)
+    try:
+        customer.full_clean()
+    except ValidationError as error:
+        raise CustomerError(
+            " ".join(f"{field}: {' '.join(said)}" for field, said in _by_field(error).items())
+        ) from None
+    _refuse_open_line(new.api_base_url)
+    if check:
+        _check_token(new)
+    with transaction.atomic():
+        customer.save()
+        if new.default or not Customer.objects.filter(is_default=True).exists():
+            set_default(customer)
+    return customer
+
+
+def set_default(customer: Customer) -> None:
+    if not customer.is_active:
+        raise CustomerError(f"Customer {customer} is switched off, so it cannot be the default.")
+    with transaction.atomic():
+        Customer.objects.filter(is_default=True).exclude(pk=customer.pk).update(is_default=False)
+        Customer.objects.filter(pk=customer.pk).update(is_default=True)
+    customer.is_default = True
+
+
+def remove(customer: Customer) -> None:
+    """Delete a customer and everything kept for it. Raises ``SyncBusy`` while any of its products is written.
+
+    Its products are leased first, so a sync that is about to begin finds them taken, and then gone.
+    """
+    product_ids = list(customer.products.values_list("pk", flat=True))
+    held, busy = leases.acquire(product_ids, uuid4())
+    try:
+        if busy:
+            raise SyncBusy(busy)
+        with transaction.atomic():
+            for lease in held:
+                lease.prove()
+                store.empty_product(lease.product_id)
+            customer.delete()
+    finally:
+        for lease in held:
+            lease.release()
+
+
+def ensure_from_environment() -> None:
+    """With a token in the environment and no customer yet, create that customer; safe to call every time."""
+    token = settings.TESTIO_CUSTOMER_API_TOKEN
+    if not token or Customer.objects.exists():
+        return
+    new = NewCustomer(
+        settings.TESTIO_CUSTOMER_NAME,
+        token.get_secret_value(),
+        settings.TESTIO_CUSTOMER_API_BASE_URL,
+        settings.TESTIO_PRODUCT_IDS,
+        settings.TESTIO_SYNC_SINCE,
+        default=True,
+    )
+    try:
+        add(new, check=False)
+    except (CustomerError, IntegrityError):
+        if not Customer.objects.filter(name=new.name).exists():
+            raise
+        # Two first commands at once: the other one was quicker.
+
+
+def _check_token(new: NewCustomer) -> None:
+    """One call that any good token can make; before the customer has a row, so no transaction waits for TestIO."""
+    timeout = settings.TESTIO_HTTP_TIMEOUT
+    with TestIOClient(new.api_base_url, new.token, limiter=LocalLimiter(1), timeout=timeout) as client:
+        client.products()
+
+
+def _refuse_open_line(url: str) -> None:
+    """The token goes out with every call: unencrypted only to this machine itself."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise CustomerError(
+            f"{url} is not an https:// address, so the API token would travel unprotected. Use the https:// address."
+        )
+
+
+def _known() -> str:
+    names = ", ".join(Customer.objects.values_list("name", flat=True))
+    return f"Known: {names}." if names else "None is configured yet: `manage.py customer add` adds one."
+
+
+def _by_field(error: ValidationError) -> dict[str, list[str]]:
+    return {field: [str(said) for said in sentences] for field, sentences in error.message_dict.items()}

@@ -1,0 +1,114 @@
+"""What all our commands share: results on standard output, everything else on standard error, exit codes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done with gaps or partial failure, 75 busy (try again).
+"""
+
+import json
+import signal
+import sys
+import threading
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.executor import MigrationExecutor
+from rich.console import Console, RenderableType
+
+from sync import customers
+from sync.customers import CustomerError
+from sync.encryption import Undecipherable
+from sync.pipeline import SyncBusy, SyncImpossible
+from sync.pipeline.trouble import about_database
+from sync.testio.errors import TestIOError
+
+FAILED, USAGE, PARTIAL, BUSY = 1, 2, 3, 75
+
+_LOG_WIDTH = 140
+
+
+class DeskCommand(BaseCommand):
+    """A command whose ``run`` returns its exit code; what goes wrong becomes one sentence and the right code."""
+
+    #: With a token in the environment and no customer yet, the first command creates that customer.
+    makes_first_customer = True
+
+    #: `make check` runs them; here they would take longer than it takes to say "busy".
+    requires_system_checks = ()
+
+    def add_json_argument(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="Print one JSON document and nothing else.")
+
+    def run(self, **options: Any) -> int:
+        raise NotImplementedError
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            _refuse_unmigrated()
+            if self.makes_first_customer:
+                customers.ensure_from_environment()
+            code = self.run(**options)
+        except SyncBusy as error:
+            if options.get("json"):
+                self.print_json({"status": "busy", "retry_after": error.retry_after, "detail": str(error)})
+            raise CommandError(str(error), returncode=BUSY) from None
+        except (CustomerError, SyncImpossible, TestIOError, Undecipherable) as error:
+            raise CommandError(str(error), returncode=FAILED) from None
+        except (DatabaseError, InterfaceError) as error:
+            raise CommandError(about_database(error), returncode=FAILED) from error
+        except KeyboardInterrupt:
+            raise CommandError("Stopped as asked, before anything was begun.", returncode=FAILED) from None
+        if code:
+            sys.exit(code)
+
+    def print_json(self, document: object) -> None:
+        self.stdout.write(json.dumps(document, ensure_ascii=False, cls=DjangoJSONEncoder))
+
+    def show(self, *renderables: RenderableType) -> None:
+        """Tables and text of the result, as wide as the terminal, or wide enough for a log."""
+        console = Console(width=None if self.stdout.isatty() else _LOG_WIDTH, markup=False, highlight=False)
+        with console.capture() as captured:
+            for each in renderables:
+                console.print(each)
+        self.stdout.write(captured.get(), ending="")
+
+    def say(self, sentence: str) -> None:
+        """Progress and remarks, beside the result."""
+        self.stderr.write(sentence, self.style.NOTICE)
+
+    def confirmed(self, question: str) -> bool:
+        """Whether somebody at the terminal, or behind a pipe, says yes. Asked beside the result, which may be JSON."""
+        self.stderr.write(f"{question} [y/N] ", ending="")
+        self.stderr.flush()
+        answer = sys.stdin.readline()
+        if not answer:
+            raise CommandError("Nobody is there to answer, so nothing was changed. Say --yes if you are sure.")
+        return answer.strip().lower() in ("y", "yes")
+
+
+@contextmanager
+def stopping(stop: threading.Event, announce: Callable[[str], None]) -> Iterator[None]:
+    """SIGINT and SIGTERM set ``stop`` for the length of the block; a second one ends the process at once."""
+
+    def handler(number: int, _frame: FrameType | None) -> None:
+        for each, old in previous.items():
+            signal.signal(each, old)
+        stop.set()
+        announce(f"{signal.Signals(number).name}: finishing the page in hand, then stopping.")
+
+    previous = {each: signal.signal(each, handler) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, old in previous.items():
+            signal.signal(each, old)
+
+
+def _refuse_unmigrated() -> None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise CommandError("The database is not up to date. Run `manage.py migrate` first.", returncode=FAILED)

@@ -1,0 +1,94 @@
+"""Show the whole thing on made-up data: a sandbox TestIO with unreadable records, a sync, the admin.
+
+Exit codes: 0 done (with ``--once``: everything readable is here), 1 something not staged is missing.
+"""
+
+import secrets
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from sync.management.base import FAILED, DeskCommand
+from sync.management.progress import display
+from sync.models import Customer, SyncEvent
+from sync.pipeline import SyncOptions, sync_customer
+from sync.sandbox import SandboxServer, World
+from sync.sandbox.comparison import Comparison, compare
+
+CUSTOMER = "demo"
+LOGIN = "demo"
+BROKEN = 3
+
+
+class Command(DeskCommand):
+    help = "Start a sandbox TestIO API with a few unreadable records, sync it, and serve the admin."
+    makes_first_customer = False  # a token in the environment is for real data, which the demo keeps away from
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="Sync, print what was found, and stop.")
+        parser.add_argument("--size", choices=("small", "medium", "large"), default="small")
+        parser.add_argument("--port", type=int, default=8000, help="Where the admin is served (default: 8000).")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", verbosity=0)
+        super().handle(*args, **options)
+
+    def run(self, **options: Any) -> int:
+        if Customer.objects.exclude(name=CUSTOMER).exists():
+            raise CommandError(
+                "This database holds other customers; the demo wants one of its own. Use `make demo`, or set DATA_DIR "
+                "to an empty directory and leave DATABASE_URL unset."
+            )
+        world = World.of_size(options["size"])
+        world.break_some(tests=BROKEN)
+        with SandboxServer(world) as sandbox:
+            self.say(f"Sandbox TestIO API at {sandbox.base_url}, with {BROKEN} unreadable tests")
+            customer = _customer(sandbox)
+            with display() as progress:
+                event = sync_customer(customer, SyncOptions(mode=SyncEvent.Mode.FULL), progress=progress)
+            found = compare(world, customer)
+            self._report(event, found)
+            if not options["once"]:
+                self._serve(options["port"])
+        return 0 if found.is_complete else FAILED
+
+    def _report(self, event: SyncEvent, found: Comparison) -> None:
+        self.stdout.write(
+            f"Sync {event.public_id}: {event.get_status_display()}. {event.tests_new} new tests, {event.bugs_new} new "
+            f"bugs, {event.gaps} positions that cannot be read, {event.api_calls} API calls."
+        )
+        self.stdout.write(f"Staged: tests {_ids(found.staged_tests)} cannot be read. The sync found these gaps:")
+        for warnings in event.phases.order_by("pk").values_list("warnings", flat=True):
+            for warning in warnings:
+                self.stdout.write(f"- {warning}")
+        if found.is_complete:
+            self.stdout.write("Everything else is here: no test and no bug is missing, none is there twice.")
+        else:
+            self.stdout.write(f"LOST, though nobody staged it: tests {_ids(found.lost_tests)}, ")
+            self.stdout.write(f"bugs {_ids(found.lost_bugs)}; unexpected: {_ids(found.surplus_tests)}")
+
+    def _serve(self, port: int) -> None:
+        password = secrets.token_urlsafe(9)
+        users = get_user_model().objects
+        user, _ = users.get_or_create(username=LOGIN, defaults={"is_staff": True, "is_superuser": True})
+        user.set_password(password)
+        user.save()
+        self.stdout.write(f"\nAdmin: http://127.0.0.1:{port}/admin/   login: {LOGIN}   password: {password}\n")
+        self.stdout.write("Stop with Ctrl-C.\n")
+        self.stdout.flush()
+        call_command("runserver", f"127.0.0.1:{port}", use_reloader=False, verbosity=0)
+
+
+def _customer(sandbox: SandboxServer) -> Customer:
+    customer, _ = Customer.objects.get_or_create(name=CUSTOMER, defaults={"is_default": True})
+    customer.api_base_url = sandbox.base_url
+    customer.set_token(sandbox.token)
+    customer.save()
+    return customer
+
+
+def _ids(ids: frozenset[int]) -> str:
+    return ", ".join(map(str, sorted(ids))) or "none"

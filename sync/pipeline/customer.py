@@ -1,0 +1,279 @@
+"""A whole run: which products, in parallel, each under its lease, and what became of it all."""
+
+import gc
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connections, transaction
+
+from sync import leases, runs, store
+from sync.encryption import Undecipherable
+from sync.leases import Busy, Heartbeat, Lease, LeaseLost
+from sync.limiter import PostgresLimiter
+from sync.models import Customer, Product, SyncEvent
+from sync.models.run import Status
+from sync.pipeline import products
+from sync.pipeline.bugs import sync_bugs
+from sync.pipeline.context import (
+    Context,
+    Progress,
+    Silence,
+    SyncBusy,
+    SyncImpossible,
+    SyncOptions,
+    Work,
+    scope_begin,
+)
+from sync.pipeline.features import sync_features
+from sync.pipeline.results import sync_results
+from sync.pipeline.tests import needs_everything, sync_tests
+from sync.pipeline.trouble import about_database
+from sync.runs import Cancelled
+from sync.testio.client import TestIOClient
+from sync.testio.errors import TestIOCancelled, TestIOError, TestIORefused, TestIOUnavailable
+from sync.testio.payloads import ProductRecord
+
+log = logging.getLogger(__name__)
+
+#: Products worked on at once. More would not be faster: TestIO's limit is shared, and storing is bound by the CPU.
+PRODUCTS_AT_ONCE = 8
+
+
+def sync_customer(
+    customer: Customer,
+    options: SyncOptions,
+    *,
+    stop: threading.Event | None = None,
+    progress: Progress | None = None,
+) -> SyncEvent:
+    """Run one sync and return its event, ended: succeeded, partial, failed or cancelled.
+
+    Setting ``stop`` cancels: the page in hand is finished, leases are released. Raises ``SyncImpossible`` when
+    nothing can be begun and ``SyncBusy`` when everything in scope is being written by others.
+    """
+    products.check_scope(customer, options)
+    token = _token(customer)
+    _refuse_when_all_busy(customer, options)
+    stop = stop or threading.Event()
+    limit = settings.TESTIO_MAX_CONCURRENT_REQUESTS
+    with (
+        _calm_collector(),
+        PostgresLimiter(customer.pk, limit, stop=stop) as limiter,
+        _client(customer, token, limiter, stop) as client,
+        ThreadPoolExecutor(limit, thread_name_prefix="fetch") as fetchers,
+    ):
+        event = runs.begin(customer, trigger=options.trigger, mode=options.mode)
+        with Heartbeat(event.pk):
+            people = store.People(customer.pk)
+            context = Context(event, customer, options, client, people, fetchers, stop, progress or Silence())
+            _Run(context).run()
+    return event
+
+
+def _client(customer: Customer, token: str, limiter: PostgresLimiter, stop: threading.Event) -> TestIOClient:
+    try:
+        return TestIOClient(
+            customer.api_base_url,
+            token,
+            limiter=limiter,
+            timeout=settings.TESTIO_HTTP_TIMEOUT,
+            max_connections=settings.TESTIO_MAX_CONCURRENT_REQUESTS,
+            stop=stop,
+        )
+    except TestIOError as error:  # an address or a token no call can be made with
+        raise SyncImpossible(str(error)) from None
+
+
+@contextmanager
+def _calm_collector() -> Iterator[None]:
+    """Let the garbage collector look less often: a sync makes and drops millions of objects, none in cycles, and by
+    default a third of its time would go into looking for some."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def plan_customer(customer: Customer, options: SyncOptions) -> list[tuple[Product, str]]:
+    """What a sync with these options would do to each stored product. Asks TestIO nothing, writes nothing."""
+    products.check_scope(customer, options)
+    chosen = set(products.known_products(customer, options).values_list("pk", flat=True))
+    held = {each.product_id: each for each in leases.busy(chosen)}
+    return [
+        (product, _action(customer, options, product, chosen, held))
+        for product in Product.objects.filter(customer=customer)
+    ]
+
+
+def _action(customer: Customer, options: SyncOptions, product: Product, chosen: set[int], held: dict[int, Busy]) -> str:
+    if product.pk in held:
+        return f"busy: retry in {held[product.pk].retry_after} seconds"
+    if not customer.follows(product.pk):
+        return "left out by the customer's filter"
+    if product.pk not in chosen:
+        return "left out: missing from TestIO" if product.missing_since else "left out by this command"
+    if options.mode == SyncEvent.Mode.NUKE:
+        return "empty, then read everything"
+    since = scope_begin(customer, options)
+    return "read everything" if needs_everything(product, options, since) else "read what is new or unfinished"
+
+
+def _token(customer: Customer) -> str:
+    if not customer.is_active:
+        raise SyncImpossible(f"Customer {customer.name} is switched off. Activate it before syncing.")
+    if not customer.has_token:
+        raise SyncImpossible(f"Customer {customer.name} has no API token. Set one with `manage.py customer add`.")
+    try:
+        return customer.read_token()
+    except Undecipherable as error:
+        raise SyncImpossible(str(error)) from None
+
+
+def _refuse_when_all_busy(customer: Customer, options: SyncOptions) -> None:
+    known = list(products.known_products(customer, options).values_list("pk", flat=True))
+    busy = leases.busy(known)
+    if busy and len(busy) == len(known):
+        raise SyncBusy(busy)
+
+
+class _Run:
+    """The course of one run; every path ends with the event ended and the leases released."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.event = context.event
+        self._records: dict[int, ProductRecord] = {}
+        self._held: dict[int, Lease] = {}
+        self._failures: list[str] = []
+
+    def run(self) -> None:
+        # Until something better is known: an exception nobody named must not leave the run "running".
+        status, error = Status.FAILED, "The sync stopped on an unexpected error; the log has its details."
+        try:
+            status, error = self._outcome()
+        except SyncBusy as busy:
+            error = str(busy)
+            raise
+        finally:
+            SyncEvent.objects.filter(pk=self.event.pk).update(products=len(self._records))
+            runs.finish(self.event, status, error)
+            self._release(list(self._held))
+
+    def _outcome(self) -> tuple[Status, str]:
+        try:
+            self._sync_products()
+            self.context.check_stop()
+        except TestIOError as error:
+            if not isinstance(error, TestIOCancelled):
+                return Status.FAILED, str(error)
+        except Cancelled:
+            pass
+        else:
+            return self._judge()
+        if self.context.refused:
+            return Status.FAILED, str(self.context.refused)
+        return Status.CANCELLED, "The run was asked to stop; what was stored before stays."
+
+    def _judge(self) -> tuple[Status, str]:
+        if not self._records:
+            return Status.FAILED, "TestIO shows no product that this sync is about."
+        if len(self._failures) >= len(self._records):
+            return Status.FAILED, "\n".join(self._failures)
+        return (Status.PARTIAL if self._failures else runs.outcome(self.event)), "\n".join(self._failures)
+
+    def _sync_products(self) -> None:
+        known = products.known_products(self.context.customer, self.context.options)
+        busy = self._acquire(known.values_list("pk", flat=True))
+        if busy and not self._held:
+            raise SyncBusy(busy)
+        self._records = products.find_products(self.context)
+        busy += self._acquire(self._records.keys() - self._held.keys() - {each.product_id for each in busy})
+        if busy and not self._held:  # another first sync found the same products and was quicker
+            raise SyncBusy(busy)
+        self._release(self._held.keys() - self._records.keys())
+        self.context.progress.products_found(list(Product.objects.filter(pk__in=self._records.keys())))
+        self._work_on_held()
+        # What others were writing at the beginning may be free by now; if not, it is theirs and said so.
+        still_busy = self._acquire(each.product_id for each in busy if each.product_id in self._records)
+        self._work_on_held()
+        self._failures += [str(each) for each in still_busy]
+
+    def _acquire(self, product_ids: Iterable[int]) -> list[Busy]:
+        held, busy = leases.acquire(set(product_ids), self.event.pk)
+        self._held.update((lease.product_id, lease) for lease in held)
+        return busy
+
+    def _release(self, product_ids: Collection[int]) -> None:
+        for product_id in list(product_ids):
+            self._held.pop(product_id).release()
+
+    def _work_on_held(self) -> None:
+        with ThreadPoolExecutor(PRODUCTS_AT_ONCE, thread_name_prefix="product") as workers:
+            jobs = [workers.submit(self._sync_product, lease) for lease in self._held.values()]
+        self._held.clear()
+        for job in jobs:
+            job.result()
+
+    def _sync_product(self, lease: Lease) -> None:
+        try:
+            work = Work(self.context, Product.objects.get(pk=lease.product_id), lease)
+            sentence = self._outcome_of(work)
+            self.context.progress.finished(work.product, sentence)
+        finally:
+            lease.release()
+            connections.close_all()
+
+    def _outcome_of(self, work: Work) -> str:
+        try:
+            self._phases(work)
+        except TestIORefused as error:
+            self.context.refused = error
+            self.context.stop.set()
+            return str(error)
+        except (Cancelled, TestIOCancelled) as error:
+            return str(error)
+        except (TestIOError, LeaseLost) as error:
+            return self._failed(work, str(error))
+        except (DatabaseError, InterfaceError) as error:
+            return self._failed(work, about_database(error))
+        return "done"
+
+    def _failed(self, work: Work, sentence: str) -> str:
+        log.warning("%s was not synced to the end: %s", work.product, sentence)
+        self._failures.append(f"{work.product}: {sentence}")
+        return sentence
+
+    def _phases(self, work: Work) -> None:
+        options = self.context.options
+        self.context.check_stop()
+        if options.mode == SyncEvent.Mode.NUKE:
+            with transaction.atomic():
+                work.lease.prove()
+                store.empty_product(work.product.pk)
+            work.product.refresh_from_db()
+        if options.only_new_tests:
+            return sync_tests(work)
+        record = self._records.get(work.product.pk)
+        self._tolerantly(lambda: sync_features(work, record))
+        self._tolerantly(lambda: sync_tests(work))
+        if options.bugs != "none":
+            self._tolerantly(lambda: sync_bugs(work))
+        return self._tolerantly(lambda: sync_results(work))
+
+    def _tolerantly(self, phase: Callable[[], None]) -> None:
+        """A phase that failed on what TestIO holds does not keep the next from running; its row says it failed.
+
+        An API that does not answer, or not to us, ends the product: the next phase would only wait in vain.
+        """
+        try:
+            phase()
+        except (TestIOUnavailable, TestIORefused, TestIOCancelled):
+            raise
+        except TestIOError as error:
+            log.warning("Going on with the next phase after: %s", error)

@@ -1,0 +1,101 @@
+"""Runs and data as plain figures, for every doorway that shows them."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, TypedDict
+
+from django.db.models import Count
+
+from sync import leases, runs
+from sync.models import Bug, Customer, Product, SyncEvent, SyncPhase, Test
+
+
+class Result(TypedDict):
+    """What a run came to. ``event_id`` is the run's UUID; ``gaps`` counts positions that could not be read."""
+
+    event_id: str
+    customer: str
+    status: str
+    products: int
+    features: int
+    tests_new: int
+    tests_updated: int
+    bugs_new: int
+    bugs_updated: int
+    missing: int
+    gaps: int
+    api_calls: int
+    seconds: float
+    warnings: list[str]
+    error: str
+
+
+def result(event: SyncEvent) -> Result:
+    warnings = SyncPhase.objects.filter(event=event).order_by("pk").values_list("warnings", flat=True)
+    ended = event.finished_at or event.heartbeat_at
+    return Result(
+        event_id=str(event.event_id),
+        customer=event.customer.name,
+        status=event.status,
+        products=event.products,
+        features=event.features,
+        tests_new=event.tests_new,
+        tests_updated=event.tests_updated,
+        bugs_new=event.bugs_new,
+        bugs_updated=event.bugs_updated,
+        missing=event.missing,
+        gaps=event.gaps,
+        api_calls=event.api_calls,
+        seconds=round((ended - event.started_at).total_seconds(), 3),
+        warnings=[sentence for each in warnings for sentence in each],
+        error=event.error,
+    )
+
+
+def plan(customer: Customer, steps: Iterable[tuple[Product, str]]) -> dict[str, Any]:
+    return {
+        "customer": customer.name,
+        "products": [
+            {"id": product.pk, "name": product.name, "last_sync": product.tests_synced_at, "action": action}
+            for product, action in steps
+        ],
+    }
+
+
+def standing(customer: Customer, product_ids: Collection[int] = ()) -> dict[str, Any]:
+    """How a customer's data stands: rows and freshness per product, who is writing it, and the last run."""
+    runs.interrupt_dead(customer)
+    products = Product.objects.filter(customer=customer)
+    if product_ids:
+        products = products.filter(pk__in=product_ids)
+    tests = _counts(Test.objects.filter(product__in=products, missing_since=None))
+    bugs = _counts(Bug.objects.filter(product__in=products, missing_since=None))
+    held = {each.product_id: each for each in leases.busy(products.values_list("pk", flat=True))}
+    last = SyncEvent.objects.filter(customer=customer).first()
+    return {
+        "customer": customer.name,
+        "products": [
+            {
+                "id": product.pk,
+                "name": str(product),
+                "tests": tests.get(product.pk, 0),
+                "bugs": bugs.get(product.pk, 0),
+                "features_synced_at": product.features_synced_at,
+                "tests_synced_at": product.tests_synced_at,
+                "bugs_synced_at": product.bugs_synced_at,
+                "missing_since": product.missing_since,
+                "lease": f"syncing, retry in {held[product.pk].retry_after} seconds" if product.pk in held else "",
+            }
+            for product in products
+        ],
+        "last_run": f"{last.public_id}, {last.status}, {when(last.started_at)}" if last else None,
+    }
+
+
+def when(moment: datetime | None) -> str:
+    """A time in the one stable form people see: UTC to the minute."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "never"
+
+
+def _counts(rows: Any) -> dict[int, int]:
+    return dict(rows.order_by().values_list("product_id").annotate(Count("pk")))
