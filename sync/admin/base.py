@@ -1,0 +1,146 @@
+"""What all pages over synced rows and runs have in common: they only show, and they stay quick on large tables."""
+
+from typing import Any, ClassVar
+
+from django.contrib.admin import ShowFacets, display
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from sync.admin import searching
+from sync.admin.display import detail_url, label, lines, link, pretty_json
+from sync.admin.filters import parameters
+from sync.admin.paging import ReachPaginator
+from sync.admin.theme import ChangeList, ModelAdmin, TabularInline
+from sync.models.synced import Synced
+
+#: More digits are no id of anything, and Python refuses to read thousands of them.
+MANY_DIGITS = 20
+
+
+class LeanChangeList(ChangeList):
+    """Reads the columns its admin declares in ``list_only`` and nothing else: payloads and long texts stay put."""
+
+    model_admin: "ReadOnlyAdmin"
+    paginator: ReachPaginator
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        return super().get_queryset(request, *args, **kwargs).only(*self.model_admin.list_only)
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if self.paginator.is_cut or not (self.query or self.get_filters_params()):
+            # Equal numbers keep the theme from writing "10000 results (Show all)" over the list.
+            self.full_result_count = self.result_count
+
+
+class ViewOnly:
+    """Nobody adds, changes or deletes here, superusers included: the rows belong to the sync."""
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(ViewOnly, ModelAdmin):
+    """Subclasses declare the columns their list shows, the ones it reads, and what a search looks at.
+
+    ``list_only`` names the columns to read, those of related rows with ``__``; a column that is shown but not named
+    costs one query per row, which a test over all lists refuses.
+    """
+
+    list_only: ClassVar[tuple[str, ...]] = ()
+    #: Lookups with an index, for searches that are a number.
+    search_numbers: ClassVar[tuple[str, ...]] = ()
+    #: Text columns, for all other searches.
+    search_texts: ClassVar[tuple[str, ...]] = ()
+
+    actions = None
+    ordering: ClassVar[tuple[str, ...]] = ("-pk",)
+    paginator = ReachPaginator
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_per_page = 50
+    list_filter_submit = True
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return LeanChangeList
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only what the filters send. Django's own rule would look into any column the address names, payloads too."""
+        return lookup in parameters(self.model, self.list_filter)
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        return (*self.search_numbers, *self.search_texts)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if self.search_numbers and term.isdecimal() and len(term) < MANY_DIGITS:
+            return searching.by_number(queryset, self.search_numbers, int(term)), False
+        if not self.search_texts:
+            return queryset.none(), False
+        return searching.by_words(queryset, self.search_texts, term), False
+
+
+SYNC_FIELDSETS = (
+    ("Sync", {"fields": ("first_seen_at", "changed_at", "missing_since", "notes_shown")}),
+    ("What TestIO sent", {"classes": ("collapse",), "fields": ("raw_shown",)}),
+)
+
+
+class SyncedAdmin(ReadOnlyAdmin):
+    """For rows that mirror a TestIO record: every page ends with the record's own history and payload."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*super().get_fieldsets(request, obj), *SYNC_FIELDSETS)
+
+    @display(description="Altered to be stored")
+    def notes_shown(self, row: Synced) -> str:
+        return lines(row.notes)
+
+    @display(description="Payload")
+    def raw_shown(self, row: Synced) -> str:
+        return pretty_json(row.raw)
+
+
+class ReadOnlyTable(ViewOnly, TabularInline):
+    """Rows of a child model as a table below their parent; the names are as for ``ReadOnlyAdmin``."""
+
+    fields: ClassVar[tuple[str, ...]]
+    list_only: ClassVar[tuple[str, ...]] = ()
+    list_select_related: ClassVar[tuple[str, ...]] = ()
+    extra = 0
+    can_delete = False
+    hide_title = True
+
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
+        return self.fields
+
+    @display(description="Id")
+    def page(self, row: Model) -> str:
+        """A key that leads to the row's own page. (The theme hides the key itself in tables.)"""
+        return link(detail_url(type(row), row.pk), row.pk)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows.select_related(*self.list_select_related).only(*self.list_only) if self.list_only else rows
+
+
+class ReadOnlyStack(ReadOnlyTable):
+    """One row with long texts below its parent."""
+
+    template = "admin/edit_inline/stacked.html"
+
+
+@display(description="Missing")
+def missing(row: Any) -> str:
+    """A list column for rows that TestIO no longer has; needs ``missing_since`` in ``list_only``."""
+    return label("missing", "danger") if row.missing_since else ""

@@ -1,0 +1,148 @@
+"""List filters. They never read the table they filter, and they speak the words people see."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import ForeignKey, Model, Q, QuerySet
+from django.http import HttpRequest
+
+from sync import wording
+from sync.models import Person, SyncEvent, SyncPhase
+from sync.models.run import Status
+
+if TYPE_CHECKING:
+    AutocompleteSelectFilter = admin.RelatedFieldListFilter
+    DropdownFilter = admin.SimpleListFilter
+else:
+    from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
+
+
+class RelatedFilter(AutocompleteSelectFilter):
+    """The related row is found by typing: a list of all products or tests would be endless."""
+
+    template = "admin/filter_form.html"
+
+
+class WordFilter(DropdownFilter):
+    """One of a fixed list of words; another word in the address finds nothing."""
+
+    template = "admin/filter_form.html"
+    parameter_name: str
+
+    def words(self) -> Mapping[str, str]:
+        """Each word as the address has it, and as people see it."""
+        raise NotImplementedError
+
+    def matching(self, word: str) -> Q:
+        return Q((self.parameter_name, word))
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(self.words().items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        word = self.value()
+        if not word:
+            return queryset
+        return queryset.filter(self.matching(word)) if word in self.words() else queryset.none()
+
+
+def parameters(model: type[Model], list_filter: Iterable[Any]) -> set[str]:
+    """The names under which these filters send their values: ``product__id__exact``, ``status``."""
+    return {_parameter(model, declared) for declared in list_filter}
+
+
+def _parameter(model: type[Model], declared: Any) -> str:
+    if not isinstance(declared, tuple):
+        return str(declared.parameter_name)
+    field = model._meta.get_field(declared[0])
+    if not isinstance(field, ForeignKey):
+        raise TypeError(f"{declared[0]} of {model.__name__} leads to no other row: use a WordFilter.")
+    return f"{field.name}__{field.target_field.name}__exact"
+
+
+def _capitalized(words: Iterable[str]) -> dict[str, str]:
+    return {word: word.replace("_", " ").capitalize() for word in words}
+
+
+class TestStatusFilter(WordFilter):
+    title = "status"
+    parameter_name = "status"
+
+    def words(self) -> Mapping[str, str]:
+        return _capitalized(wording.TEST_STATUSES)
+
+
+class TestingTypeFilter(WordFilter):
+    title = "testing type"
+    parameter_name = "testing_type"
+
+    def words(self) -> Mapping[str, str]:
+        return _capitalized(wording.shown_testing_type(stored) for stored in wording.TESTING_TYPES)
+
+    def matching(self, word: str) -> Q:
+        return Q(testing_type=wording.stored_testing_type(word))
+
+
+class BugStatusFilter(WordFilter):
+    title = "status"
+    parameter_name = "status"
+
+    def words(self) -> Mapping[str, str]:
+        return _capitalized(wording.shown_bug_status(stored) for stored in wording.BUG_STATUSES)
+
+    def matching(self, word: str) -> Q:
+        return Q(status=wording.stored_bug_status(word))
+
+
+class SeverityFilter(WordFilter):
+    title = "severity"
+    parameter_name = "severity"
+
+    def words(self) -> Mapping[str, str]:
+        return _capitalized(wording.BUG_SEVERITIES)
+
+
+class MissingFilter(WordFilter):
+    """Whether TestIO still has the record."""
+
+    title = "presence at TestIO"
+    parameter_name = "presence"
+
+    def words(self) -> Mapping[str, str]:
+        return _capitalized(("present", "missing"))
+
+    def matching(self, word: str) -> Q:
+        return Q(missing_since__isnull=word == "present")
+
+
+class PersonKindFilter(WordFilter):
+    title = "kind"
+    parameter_name = "kind"
+
+    def words(self) -> Mapping[str, str]:
+        return dict(Person.Kind.choices)
+
+
+class RunStatusFilter(WordFilter):
+    title = "status"
+    parameter_name = "status"
+
+    def words(self) -> Mapping[str, str]:
+        return dict(Status.choices)
+
+
+class TriggerFilter(WordFilter):
+    title = "trigger"
+    parameter_name = "trigger"
+
+    def words(self) -> Mapping[str, str]:
+        return dict(SyncEvent.Trigger.choices)
+
+
+class PhaseNameFilter(WordFilter):
+    title = "phase"
+    parameter_name = "name"
+
+    def words(self) -> Mapping[str, str]:
+        return dict(SyncPhase.Name.choices)
