@@ -1,0 +1,235 @@
+"""Triage for programs, under ``/api/v1/problematic``: schema in, one call, schema out.
+
+Compatible changes only: fields and parameters may be added, never renamed or given another meaning. What the calls
+raise gets its status in ``testio_site.api``.
+"""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Prefetch, QuerySet
+from django.db.models.functions import Now
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from ninja import Path, Query, Router, Status
+from ninja.errors import ValidationError
+
+from problematic import audit, claims, jobs, schemas, suggestions, triage
+from problematic.models import (
+    EVENT_PREFIX,
+    JOB_PREFIX,
+    EventStatus,
+    MappingState,
+    ProblematicEvent,
+    ProblematicMapping,
+    RetryJob,
+    TriageEntry,
+)
+from problematic.triage import AlreadyClaimed, Scope, TriageRefused
+from sync import customers
+from sync.models import Customer, Product
+from sync.pipeline import SyncImpossible
+from sync.public_ids import find
+
+router = Router(tags=["Problems"])
+
+STARTED = {"responses": {202: {"headers": {"Location": {"description": "The job.", "schema": {"type": "string"}}}}}}
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Request(HttpRequest):
+    """A request that has come through the login of the API."""
+
+    user: User
+
+
+# Reading --------------------------------------------------------------------------------------------------------------
+
+
+@router.get("/events", response=schemas.EventPage)
+def list_events(request: Request, query: Query[schemas.EventQuery]) -> schemas.EventPage:
+    """Events, the latest found first; only open ones unless `status` says otherwise.
+
+    Pages stay put while events come and go: what appears meanwhile moves nothing from one page to another.
+    """
+    _require(request, "view_problematicevent")
+    events = _events(query).select_related("product__customer").defer("product__raw").prefetch_related("mappings")
+    found = list(events[: query.limit + 1])
+    page = found[: query.limit]
+    return schemas.EventPage(
+        events=[schemas.EventSummary.of(event) for event in page],
+        next_cursor=_cursor(page[-1]) if len(found) > query.limit else None,
+    )
+
+
+@router.get("/events/{event}", response={200: schemas.EventDetail, 404: None})
+def read_event(request: Request, event: Path[schemas.EventId]) -> schemas.EventDetail:
+    """One event with its mapped tests and its history, by UUID, public id or an unambiguous beginning of either."""
+    _require(request, "view_problematicevent")
+    mappings = ProblematicMapping.objects.select_related("mapped_by").prefetch_related("history").order_by("test_id")
+    history = TriageEntry.objects.select_related("by").order_by("id")
+    rows = ProblematicEvent.objects.select_related("product__customer").defer("product__raw")
+    rows = rows.prefetch_related(Prefetch("mappings", mappings), Prefetch("history", history))
+    return schemas.EventDetail.of(find(rows, EVENT_PREFIX, event))
+
+
+@router.get("/events/{event}/suggestions", response={200: schemas.Suggestions, 404: None})
+def suggest(request: Request, event: Path[schemas.EventId]) -> schemas.Suggestions:
+    """Which tests may be hidden in an event, and why. Maps nothing, asks TestIO nothing."""
+    _require(request, "view_problematicevent")
+    found = suggestions.suggest(_event(event))
+    return schemas.Suggestions(suggestions=[schemas.Suggestion(**suggestions.as_json(each)) for each in found])
+
+
+@router.get("/jobs/{job}", response={200: schemas.RetryProgress, 404: None})
+def read_job(request: Request, job: Path[schemas.JobId]) -> schemas.RetryProgress:
+    """How far a retry has come, by UUID, public id or an unambiguous beginning of either."""
+    _require(request, "view_problematicevent")
+    row = find(RetryJob.objects.select_related("requested_by"), JOB_PREFIX, job)
+    if row.status == RetryJob.Status.RUNNING and jobs.interrupt_dead():
+        row.refresh_from_db()
+    return schemas.RetryProgress.model_validate(row)
+
+
+# Mapping --------------------------------------------------------------------------------------------------------------
+
+
+@router.post("/events/{event}/mappings", response={200: schemas.MappedIds, 404: None, 409: None})
+def map_tests(request: Request, event: Path[schemas.EventId], body: schemas.MapOrder) -> schemas.MappedIds:
+    """Say which tests are hidden in an open event. Safe to repeat; asks TestIO nothing."""
+    _require(request, "map_tests")
+    row = _event(event)
+    with transaction.atomic():
+        mapped = triage.map_tests(row, body.test_ids, by=request.user)
+        audit.mapped(request.user, row, mapped)
+    return schemas.MappedIds(event_id=row.pk, added=mapped.added, revived=mapped.revived, unchanged=mapped.unchanged)
+
+
+@router.delete("/events/{event}/mappings/{test_id}", response={204: None, 404: None, 409: None})
+def unmap(request: Request, event: Path[schemas.EventId], test_id: Path[schemas.Id]) -> Status[None]:
+    """Take a mapping back. Not while the test is being retried."""
+    _require(request, "map_tests")
+    row = _event(event)
+    with transaction.atomic():
+        removed = triage.unmap(row, [test_id], by=request.user)
+        audit.unmapped(request.user, row, removed)
+    if not removed:
+        raise Http404(f"Test {test_id} is not mapped to event {row}, so there is nothing to take back.")
+    return Status(204, None)
+
+
+# Retrying -------------------------------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/events/{event}/retry", response={202: schemas.RetryProgress, 404: None, 409: None}, openapi_extra=STARTED
+)
+def retry_event(
+    request: Request, event: Path[schemas.EventId], response: HttpResponse
+) -> Status[schemas.RetryProgress]:
+    """Begin to fetch what is mapped to an open event, due or not. `Location` is the job to watch."""
+    _require(request, "retry_tests")
+    row = _event(event)
+    if not row.is_open:
+        raise TriageRefused(f"Event {row} is {row.status}: {row.resolution} Nothing of it needs to be retried.")
+    return _retry(request, response, ProblematicMapping.objects.filter(event=row), row)
+
+
+@router.post("/retry", response={202: schemas.RetryProgress, 409: None}, openapi_extra=STARTED)
+def retry(request: Request, body: schemas.RetryOrder, response: HttpResponse) -> Status[schemas.RetryProgress]:
+    """Begin to fetch what is mapped to open events, of one product or of all. `Location` is the job to watch."""
+    _require(request, "retry_tests")
+    mappings = ProblematicMapping.objects.filter(event__status=EventStatus.OPEN)
+    if body.product_id is not None:
+        mappings = mappings.filter(event__product=_followed(body.product_id))
+    return _retry(request, response, mappings)
+
+
+# Clearing -------------------------------------------------------------------------------------------------------------
+
+
+@router.post("/clear", response={200: schemas.ClearedCounts, 409: None})
+def clear(request: Request, body: schemas.ClearOrder) -> schemas.ClearedCounts:
+    """Put events away, with their mappings. A gap that is still there is found anew by the next sync."""
+    _require(request, "clear_events")
+    chosen = [customers.find(body.customer)] if body.customer else list(Customer.objects.all())
+    scope = Scope(chosen, body.product_ids, body.resolved_only)
+    cleared = triage.clear(scope, by=request.user)
+    audit.cleared(request.user, scope, cleared)
+    return schemas.ClearedCounts(
+        position_ranges_cleared=cleared.position_ranges_cleared, test_ids_cleared=cleared.test_ids_cleared
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _require(request: Request, permission: str) -> None:
+    if not request.user.has_perm(f"problematic.{permission}"):
+        raise PermissionDenied(
+            f"Your account lacks the permission problematic.{permission}. Ask an administrator for it."
+        )
+
+
+def _event(text: str) -> ProblematicEvent:
+    return find(ProblematicEvent.objects.all(), EVENT_PREFIX, text)
+
+
+def _events(query: schemas.EventQuery) -> "QuerySet[ProblematicEvent]":
+    """What a query asks for, in an order that never changes: by when an event was found, which is written once."""
+    events = ProblematicEvent.objects.filter(status__in=query.status).order_by("-first_seen_at", "-event_id")
+    if query.product_id:
+        events = events.filter(product_id__in=query.product_id)
+    if query.customer:
+        events = events.filter(product__customer=customers.find(query.customer))
+    if query.min_age_days is not None:
+        events = events.filter(first_seen_at__lte=Now() - timedelta(days=query.min_age_days))
+    if query.max_age_days is not None:
+        events = events.filter(first_seen_at__gte=Now() - timedelta(days=query.max_age_days))
+    return _after(events, query.cursor) if query.cursor else events
+
+
+def _cursor(event: ProblematicEvent) -> str:
+    """The place of an event in the list: microseconds since 1970 and its id, both in hex."""
+    return f"{(event.first_seen_at - _EPOCH) // timedelta(microseconds=1):x}-{event.pk.hex}"
+
+
+def _after(events: "QuerySet[ProblematicEvent]", cursor: str) -> "QuerySet[ProblematicEvent]":
+    moment, _, event_id = cursor.partition("-")
+    first_seen_at = _EPOCH + timedelta(microseconds=int(moment, 16))
+    earlier = events.filter(first_seen_at__lte=first_seen_at)
+    return earlier.exclude(first_seen_at=first_seen_at, event_id__gte=UUID(event_id))
+
+
+def _followed(product_id: int) -> Product:
+    product = Product.objects.select_related("customer").filter(pk=product_id).first()
+    if product is None:
+        reason = f"There is no product {product_id}. Let a sync find it first, or correct the number."
+        raise ValidationError([{"loc": ("body", "product_id"), "msg": reason}])
+    if not product.customer.follows(product_id):
+        allowed = ", ".join(map(str, sorted(product.customer.product_ids)))
+        raise SyncImpossible(
+            f"Product {product_id} is outside the filter of customer {product.customer}, which allows {allowed}."
+        )
+    return product
+
+
+def _retry(
+    request: Request,
+    response: HttpResponse,
+    mappings: "QuerySet[ProblematicMapping]",
+    event: ProblematicEvent | None = None,
+) -> Status[schemas.RetryProgress]:
+    claims.release_abandoned()
+    states = set(claims.pending(mappings).order_by().values_list("state", flat=True).distinct())
+    if states == {MappingState.RUNNING}:
+        raise AlreadyClaimed("Everything mapped there is being retried right now. Wait for the result.")
+    with transaction.atomic():
+        job = jobs.start(mappings, by=request.user, event=event)
+        audit.retry_started(request.user, job)
+    response["Location"] = reverse("api:read_job", kwargs={"job": job.pk})
+    return Status(202, schemas.RetryProgress.model_validate(job))

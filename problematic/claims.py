@@ -1,0 +1,175 @@
+"""The queue of mapped tests: who works on which, decided by the database.
+
+A claim is one guarded statement: whoever changes the row from claimable to running owns it, everybody else is told.
+A worker that dies gives its claims back: at once when it ran on this host, otherwise after the visibility time-out.
+All times are the database's. Whoever locks an event and mappings of it locks the event first, here as in ``triage``.
+"""
+
+import logging
+from collections.abc import Collection
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Greatest, Now
+from django.utils import timezone
+
+from problematic.models import CLAIMABLE, MappingState, ProblematicEvent, ProblematicMapping, RetryAttempt
+from problematic.triage import AlreadyClaimed
+from sync.models.process import this_process
+
+log = logging.getLogger(__name__)
+
+_FREE = {"claimed_by": "", "claimed_at": None, "host": "", "pid": None, "process_started": None}
+
+
+# Written out because choosing, claiming and reading in one round trip has no ORM form (UPDATE ... RETURNING), and the
+# round trips are what a claim costs. Rows locked by others are being claimed or unmapped this very moment: skipped.
+_CLAIM_DUE = """
+    WITH due AS MATERIALIZED (
+        SELECT id FROM problematic_problematicmapping
+        WHERE state IN ('queued', 'failed') AND next_attempt_at <= statement_timestamp()
+            AND (%(product_ids)s::bigint[] IS NULL OR event_id IN (
+                SELECT event_id FROM problematic_problematicevent WHERE product_id = ANY(%(product_ids)s::bigint[])
+            ))
+        ORDER BY next_attempt_at, id LIMIT %(limit)s
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE problematic_problematicmapping AS mapping
+    SET state = 'running', claimed_by = %(worker)s, claimed_at = statement_timestamp(), attempts = attempts + 1,
+        host = %(host)s, pid = %(pid)s, process_started = %(process_started)s
+    FROM due WHERE mapping.id = due.id
+    RETURNING mapping.*
+"""
+
+
+def claim_due(worker: str, limit: int, *, product_ids: Collection[int] | None = None) -> list[ProblematicMapping]:
+    """Claim up to ``limit`` due mappings, oldest first; [] when nothing is due. Workers never wait for each other.
+
+    Without ``product_ids`` of all products; an empty collection means none.
+    """
+    values = {"worker": worker, "limit": limit, "product_ids": None if product_ids is None else list(product_ids)}
+    claimed = ProblematicMapping.objects.raw(_CLAIM_DUE, values | this_process())
+    return sorted(claimed, key=lambda mapping: (mapping.next_attempt_at, mapping.pk))
+
+
+def claim(mapping_id: int, worker: str) -> ProblematicMapping:
+    """Claim one mapping, due or not, dead or not. Raises ``AlreadyClaimed`` for everyone but the winner."""
+    mapping = ProblematicMapping.objects.filter(pk=mapping_id)
+    won = _take(mapping.filter(state__in=(*CLAIMABLE, MappingState.DEAD)), worker)
+    claimed = mapping.select_related("event").first() if won else None
+    if claimed is None:
+        raise AlreadyClaimed(
+            f"Mapping {mapping_id} was not found or already claimed: it was unmapped, it succeeded, or somebody else "
+            "is retrying it right now. Look at the list again."
+        )
+    return claimed
+
+
+def settle(mapping: ProblematicMapping) -> None:
+    """The test was stored: end the claim as succeeded. Raises ``AlreadyClaimed`` when it is not ours any more.
+
+    Belongs into the transaction that stores the test, so that neither is there without the other.
+    """
+    _end(mapping, RetryAttempt.Outcome.SUCCEEDED, "", state=MappingState.SUCCEEDED, last_error="")
+
+
+def fail(mapping: ProblematicMapping, error: str) -> None:
+    """The attempt failed: keep the mapping, with the error and the time of the next attempt, or as dead.
+
+    Waiting doubles from ``TESTIO_RETRY_WAIT_SECONDS`` up to a day; after ``TESTIO_RETRY_LIMIT`` attempts
+    nobody tries again until an operator does.
+    """
+    _end(
+        mapping,
+        RetryAttempt.Outcome.FAILED,
+        error,
+        state=_after_failure(mapping.attempts),
+        last_error=error,
+        next_attempt_at=Now() + wait_after(mapping.attempts),
+    )
+
+
+def give_back(mapping: ProblematicMapping, wait: timedelta = timedelta()) -> None:
+    """Return a claim unused (the product is busy, the run is asked to stop): as if it had not been taken.
+
+    It is due again when it was due before, and not before ``wait`` is over.
+    """
+    before = _after_failure(mapping.attempts - 1) if mapping.last_error else MappingState.QUEUED
+    due = Greatest(F("next_attempt_at"), Now() + wait) if wait else F("next_attempt_at")
+    _ours(mapping).update(state=before, attempts=F("attempts") - 1, next_attempt_at=due, **_FREE)
+
+
+def release_abandoned() -> list[ProblematicMapping]:
+    """Return claims whose worker is gone to the queue, each with one warning and one history row."""
+    running = ProblematicMapping.objects.filter(state=MappingState.RUNNING).order_by("pk")
+    silent = set(running.filter(claimed_at__lt=Now() - visibility_timeout()).values_list("pk", flat=True))
+    abandoned = [mapping for mapping in running if mapping.process_is_gone or mapping.pk in silent]
+    return [mapping for mapping in abandoned if _release(mapping)]
+
+
+def wait_after(attempts: int) -> timedelta:
+    """How long to wait after so many attempts: doubling, at most a day."""
+    seconds = settings.TESTIO_RETRY_WAIT_SECONDS * 2 ** min(max(attempts - 1, 0), 20)
+    return min(timedelta(seconds=seconds), timedelta(days=1))
+
+
+def _after_failure(attempts: int) -> MappingState:
+    return MappingState.DEAD if attempts >= settings.TESTIO_RETRY_LIMIT else MappingState.FAILED
+
+
+def visibility_timeout() -> timedelta:
+    """How long a claim may last before its worker counts as dead wherever it runs."""
+    return timedelta(seconds=2 * settings.TESTIO_LOCK_TIMEOUT)
+
+
+def _take(mappings: "QuerySet[ProblematicMapping]", worker: str) -> int:
+    return mappings.update(
+        state=MappingState.RUNNING, claimed_by=worker, claimed_at=Now(), attempts=F("attempts") + 1, **this_process()
+    )
+
+
+def _ours(mapping: ProblematicMapping) -> "QuerySet[ProblematicMapping]":
+    """The row while this very claim lasts: a claim taken over by somebody else began at another time."""
+    return ProblematicMapping.objects.filter(
+        pk=mapping.pk, state=MappingState.RUNNING, claimed_by=mapping.claimed_by, claimed_at=mapping.claimed_at
+    )
+
+
+@transaction.atomic
+def _end(mapping: ProblematicMapping, outcome: RetryAttempt.Outcome, detail: str, **values: object) -> None:
+    # Locks the event before its mapping, as mapping, unmapping and clearing do.
+    ProblematicEvent.objects.filter(pk=mapping.event_id).update(recovery_attempts=F("recovery_attempts") + 1)
+    if not _ours(mapping).update(**values, **_FREE):
+        raise AlreadyClaimed(f"The claim on test {mapping.test_id} was taken over or withdrawn meanwhile.")
+    _write_attempt(mapping, outcome, detail)
+
+
+@transaction.atomic
+def _release(mapping: ProblematicMapping) -> bool:
+    error = f"The worker ({mapping.claimed_by}) ended without finishing the attempt."
+    ProblematicEvent.objects.select_for_update().filter(pk=mapping.event_id).first()
+    # Counted like a failure: a test that kills whoever fetches it must not do so for ever.
+    state = _after_failure(mapping.attempts)
+    if not _ours(mapping).update(state=state, last_error=error, next_attempt_at=Now(), **_FREE):
+        return False
+    _write_attempt(mapping, RetryAttempt.Outcome.ABANDONED, error)
+    log.warning("The retry of test %s is queued again: %s", mapping.test_id, error)
+    return True
+
+
+def _write_attempt(mapping: ProblematicMapping, outcome: RetryAttempt.Outcome, detail: str) -> None:
+    RetryAttempt.objects.create(
+        mapping=mapping,
+        number=mapping.attempts,
+        started_at=mapping.claimed_at or timezone.now(),
+        worker=mapping.claimed_by,
+        outcome=outcome,
+        detail=detail,
+    )
+
+
+def pending(mappings: "QuerySet[ProblematicMapping]") -> "QuerySet[ProblematicMapping]":
+    """Those an operator's retry is about: everything not stored yet, running ones included, oldest first."""
+    return mappings.filter(~Q(state=MappingState.SUCCEEDED)).order_by("next_attempt_at", "id")

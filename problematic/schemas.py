@@ -1,0 +1,237 @@
+"""What goes into the API of this room and what comes out. Names once published stay."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from ninja import Field, Schema
+from pydantic import ConfigDict, StrictBool, StrictInt, model_validator
+
+from problematic import listings, models
+from problematic.triage import BIGINT_MAX
+
+# Words of the models, written out: what is published does not change by itself, and a test compares the two.
+EventStatus = Literal["open", "resolved", "cleared"]
+MappingState = Literal["queued", "running", "succeeded", "failed", "dead"]
+Outcome = Literal["succeeded", "failed", "abandoned"]
+Action = Literal["found", "seen", "mapped", "unmapped", "revived", "resolved", "cleared"]
+JobStatus = Literal["running", "succeeded", "partial", "failed", "interrupted"]
+
+#: TestIO's ids; the upper bound is the database's.
+Id = Annotated[int, Field(gt=0, le=BIGINT_MAX)]
+StrictId = Annotated[StrictInt, Field(gt=0, le=BIGINT_MAX)]
+EventId = Annotated[
+    str, Field(description="The UUID, the public id, or the beginning of either.", examples=["evt_0123456789ab"])
+]
+JobId = Annotated[
+    str, Field(description="The UUID, the public id, or the beginning of either.", examples=["job_0123456789ab"])
+]
+CustomerName = Annotated[str, Field(max_length=63, pattern=r"^[-a-zA-Z0-9_]+$", examples=["acme"])]
+Days = Annotated[int, Field(ge=0, le=36_500)]
+
+MOST_TEST_IDS = 1_000
+MOST_EVENTS = 200
+
+
+class Order(Schema):
+    """A body: numbers must be numbers, and fields nobody reads are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class EventQuery(Schema):
+    product_id: list[Id] = Field([], description="Only these products; may be repeated.")
+    customer: CustomerName | None = Field(None, description="Only this customer, by name.")
+    status: list[EventStatus] = Field(["open"], description="Only these states; may be repeated.")
+    min_age_days: Days | None = Field(None, description="First seen at least so many days ago.")
+    max_age_days: Days | None = Field(None, description="First seen at most so many days ago.")
+    limit: int = Field(50, ge=1, le=MOST_EVENTS, description="How many events to answer with at most.")
+    cursor: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{1,14}-[0-9a-f]{32}$",
+        description="`next_cursor` of the page before; the other parameters must be the same as then.",
+    )
+
+
+class MappingStates(Schema):
+    """How many mapped tests are in which state."""
+
+    queued: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = Field(0, description="Queued again, with a failure behind them.")
+    dead: int = Field(0, description="Given up after too many failures; mapping them again revives them.")
+
+
+class EventSummary(Schema):
+    """Consecutive positions of a product's test list that could not be read. Positions count from 0, newest first."""
+
+    event_id: UUID
+    public_id: str = Field(examples=["evt_0123456789ab"])
+    product_id: int
+    customer: str = Field(examples=["acme"])
+    status: EventStatus
+    first_position: int
+    last_position: int
+    boundary_before_id: int | None = Field(description="The readable test before; null at the top of the list.")
+    boundary_before_end_at: datetime | None
+    boundary_after_id: int | None = Field(description="The readable test after; null at the end of the list.")
+    boundary_after_end_at: datetime | None
+    recovery_attempts: int = Field(description="Walks and retries that tried to read what is hidden.")
+    occurrences: int = Field(description="How often the gap was seen.")
+    first_seen_at: datetime
+    last_seen_at: datetime
+    mapped_test_ids: list[int] = Field(description="Mapped and not stored yet, in order.")
+    mapping_states: MappingStates
+
+    @classmethod
+    def of(cls, event: models.ProblematicEvent, **more: Any) -> Self:
+        """Product, customer and mappings of the event should be loaded."""
+        states = Counter(mapping.state for mapping in event.mappings.all())
+        return cls(**listings.as_json(event), mapping_states=MappingStates(**states), **more)
+
+
+class EventPage(Schema):
+    events: list[EventSummary]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last one.")
+
+
+class Attempt(Schema):
+    number: int
+    started_at: datetime
+    finished_at: datetime
+    worker: str
+    outcome: Outcome
+    detail: str
+
+
+class MappedTest(Schema):
+    test_id: int
+    state: MappingState
+    attempts: int
+    next_attempt_at: datetime | None = Field(description="When it is due; null when no attempt is planned.")
+    last_error: str
+    claimed_by: str = Field(description="The worker that fetches it right now.")
+    claimed_at: datetime | None
+    mapped_by: str | None = Field(description="The user's name; null for the command line.")
+    mapped_at: datetime
+    history: list[Attempt] = Field(description="Finished attempts, oldest first.")
+
+    @staticmethod
+    def resolve_next_attempt_at(mapping: models.ProblematicMapping) -> datetime | None:
+        return mapping.next_attempt_at if mapping.state in models.CLAIMABLE else None
+
+    @staticmethod
+    def resolve_mapped_by(mapping: models.ProblematicMapping) -> str | None:
+        return _username(mapping.mapped_by)
+
+
+class TriageStep(Schema):
+    action: Action
+    at: datetime
+    by: str | None = Field(description="The user's name; null for the sync itself and for the command line.")
+    test_ids: list[int]
+    detail: str
+
+    @staticmethod
+    def resolve_by(step: models.TriageEntry) -> str | None:
+        return _username(step.by)
+
+
+class EventDetail(EventSummary):
+    resolved_at: datetime | None
+    resolution: str | None
+    mappings: list[MappedTest]
+    history: list[TriageStep] = Field(description="What happened to the event, oldest first.")
+
+    @classmethod
+    def of(cls, event: models.ProblematicEvent, **more: Any) -> Self:
+        """As for ``EventSummary``; the history, and users and attempts of the mappings, should be loaded too."""
+        mappings = [MappedTest.model_validate(mapping) for mapping in event.mappings.all()]
+        history = [TriageStep.model_validate(step) for step in event.history.all()]
+        ended = {"resolved_at": event.resolved_at, "resolution": event.resolution}
+        return super().of(event, mappings=mappings, history=history, **ended, **more)
+
+
+class Suggestion(Schema):
+    """A test that may be hidden in the event. Nothing is mapped until somebody does."""
+
+    test_id: int
+    reason: str
+    title: str
+    end_at: datetime | None
+    bugs: int = Field(description="How many bugs of the product mention it.")
+
+
+class Suggestions(Schema):
+    suggestions: list[Suggestion] = Field(description="The strongest evidence first.")
+
+
+class MapOrder(Order):
+    test_ids: list[StrictId] = Field(min_length=1, max_length=MOST_TEST_IDS, examples=[[501234, 501235]])
+
+
+class MappedIds(Schema):
+    event_id: UUID
+    added: list[int]
+    revived: list[int] = Field(description="Given up or stored before, and queued again now.")
+    unchanged: list[int] = Field(description="Mapped before.")
+
+
+class RetryOrder(Order):
+    """One of the two."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"product_id": 12}, {"all": True}]})
+
+    product_id: StrictId | None = Field(None, description="What is mapped to open events of this product.")
+    all: StrictBool = Field(False, description="What is mapped to open events of any product.")
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Self:
+        if (self.product_id is None) != self.all:
+            raise ValueError('Give either "product_id" or "all": true.')
+        return self
+
+
+class RetryProgress(Schema):
+    """A retry in the background: watch it until ``status`` is no longer "running"."""
+
+    job_id: UUID
+    public_id: str = Field(examples=["job_0123456789ab"])
+    status: JobStatus
+    event_id: UUID | None = Field(description="Null for a retry over several events.")
+    requested_by: str | None
+    total: int = Field(description="How many mapped tests it is about.")
+    tests_retried: int
+    tests_succeeded: int
+    tests_failed: int
+    errors: list[str] = Field(description="One line per test that was not stored, and what else to know.")
+    started_at: datetime
+    finished_at: datetime | None
+
+    @staticmethod
+    def resolve_requested_by(job: models.RetryJob) -> str | None:
+        return _username(job.requested_by)
+
+
+class ClearOrder(Order):
+    """``product_ids`` must be there, so that clearing everything is said and never an oversight."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"product_ids": [12], "customer": None, "resolved_only": True}]}
+    )
+
+    product_ids: list[StrictId] = Field(max_length=MOST_TEST_IDS, description="The products; [] means all of them.")
+    customer: CustomerName | None = Field(None, description="Only this customer's; null means all customers'.")
+    resolved_only: StrictBool = Field(False, description="Only events that have resolved themselves.")
+
+
+class ClearedCounts(Schema):
+    position_ranges_cleared: int
+    test_ids_cleared: int
+
+
+def _username(user: User | None) -> str | None:
+    return user.get_username() if user else None

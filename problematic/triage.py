@@ -1,0 +1,217 @@
+"""What people do with an event: map test ids, take them back, get suggestions, clear.
+
+Every step has one shape: check the rules, lock the rows, change them, write one history row. None of them calls
+TestIO, and none has heard of a request: admin, API and commands all end here.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from uuid import uuid4
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from problematic.models import (
+    CLAIMABLE,
+    EventStatus,
+    MappingState,
+    ProblematicEvent,
+    ProblematicMapping,
+    TriageEntry,
+)
+from sync import leases
+from sync.models import Customer
+from sync.pipeline import SyncBusy
+
+By = User | AnonymousUser | None
+BIGINT_MAX = 2**63 - 1
+
+
+class TriageRefused(Exception):
+    """A step the rules do not allow; the sentence says why and what to do instead."""
+
+
+class BadTestIds(TriageRefused):
+    """What was given are no test ids: wrong whatever state the event is in."""
+
+
+class AlreadyClaimed(Exception):
+    """Somebody else is working on this mapping, or it is not there (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """Test ids mapped now, taken up again after they had been given up or had succeeded, and mapped already."""
+
+    added: list[int]
+    revived: list[int]
+    unchanged: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    position_ranges_cleared: int
+    test_ids_cleared: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which events a step is about. No product ids means all of the customers'."""
+
+    customers: Collection[Customer]
+    product_ids: Collection[int] = ()
+    resolved_only: bool = False
+
+    def events(self) -> "QuerySet[ProblematicEvent]":
+        """Events that were not cleared yet."""
+        events = ProblematicEvent.objects.filter(product__customer__in=self.customers)
+        events = events.exclude(status=EventStatus.CLEARED)
+        if self.product_ids:
+            events = events.filter(product_id__in=self.product_ids)
+        return events.filter(status=EventStatus.RESOLVED) if self.resolved_only else events
+
+
+def read_test_ids(text: str) -> list[int]:
+    """Test ids from text as people paste it: separated by spaces, commas, semicolons or lines, ``#`` allowed.
+
+    Raises ``TriageRefused`` naming what is no test id.
+    """
+    words = text.replace(",", " ").replace(";", " ").split()
+    ids = [word.lstrip("#") for word in words]
+    odd = [word for word in ids if not (word.isascii() and word.isdigit() and 0 < int(word) <= BIGINT_MAX)]
+    if odd or not ids:
+        what = ", ".join(odd[:5]) or "Nothing"
+        raise BadTestIds(f"{what} is no test id. Give numbers, separated by spaces, commas or lines.")
+    return list(dict.fromkeys(int(word) for word in ids))
+
+
+@transaction.atomic
+def map_tests(event: ProblematicEvent, test_ids: Iterable[int], by: By = None) -> Mapped:
+    """Say which tests are hidden in an event; they are due for a retry at once. Safe to repeat.
+
+    Ids mapped before stay as they are, except dead and succeeded ones, which are queued again. Raises
+    ``TriageRefused`` for events that are no longer open and for numbers that are no test ids.
+    """
+    wanted = list(dict.fromkeys(test_ids))
+    if not wanted or any(not 0 < test_id <= BIGINT_MAX for test_id in wanted):
+        raise BadTestIds("Test ids are positive whole numbers; give at least one.")
+    _lock_open(event)
+    stored = dict(event.mappings.filter(test_id__in=wanted).values_list("test_id", "state"))
+    added = [test_id for test_id in wanted if test_id not in stored]
+    ProblematicMapping.objects.bulk_create(
+        [ProblematicMapping(event=event, test_id=test_id, mapped_by=_user(by)) for test_id in added]
+    )
+    revived = [test_id for test_id in wanted if stored.get(test_id) in (MappingState.DEAD, MappingState.SUCCEEDED)]
+    _queue_again(event, revived)
+    if added:
+        _write_history(event, TriageEntry.Action.MAPPED, by, added)
+    if revived:
+        _write_history(event, TriageEntry.Action.REVIVED, by, revived)
+    return Mapped(added, revived, [test_id for test_id in wanted if test_id in stored and test_id not in revived])
+
+
+@transaction.atomic
+def unmap(event: ProblematicEvent, test_ids: Iterable[int], by: By = None) -> list[int]:
+    """Take mappings back; returns the ids that were mapped. Ids that were not are passed over.
+
+    Raises ``AlreadyClaimed`` when one of them is being retried right now; nothing is changed then.
+    """
+    wanted = list(dict.fromkeys(test_ids))
+    _lock(event)
+    mappings = event.mappings.select_for_update().filter(test_id__in=wanted)
+    running = [mapping.test_id for mapping in mappings if mapping.state == MappingState.RUNNING]
+    if running:
+        names = ", ".join(map(str, running))
+        raise AlreadyClaimed(f"Test {names} is being retried right now. Wait for the result, then unmap it.")
+    removed = sorted(mapping.test_id for mapping in mappings)
+    event.mappings.filter(test_id__in=removed).exclude(state=MappingState.RUNNING).delete()
+    if removed:
+        _write_history(event, TriageEntry.Action.UNMAPPED, by, removed)
+    return removed
+
+
+def clear(scope: Scope, by: By = None) -> Cleared:
+    """Put events away and remove their mappings; how many of each. A gap that is still there is found anew.
+
+    Takes the lease of every product concerned, so no sync is recording there meanwhile: raises ``SyncBusy``.
+    """
+    product_ids = set(scope.events().values_list("product_id", flat=True))
+    held, busy = leases.acquire(product_ids, uuid4())
+    try:
+        if busy:
+            raise SyncBusy(busy)
+        with transaction.atomic():
+            for lease in sorted(held, key=lambda each: each.product_id):
+                lease.prove()
+            return _clear(scope.events().filter(product_id__in=product_ids), by)
+    finally:
+        for lease in held:
+            lease.release()
+
+
+def revive(event: ProblematicEvent, by: By = None) -> list[int]:
+    """Queue the dead mappings of an event again; returns their test ids."""
+    with transaction.atomic():
+        _lock_open(event)
+        dead = sorted(event.mappings.filter(state=MappingState.DEAD).values_list("test_id", flat=True))
+        _queue_again(event, dead)
+        if dead:
+            _write_history(event, TriageEntry.Action.REVIVED, by, dead)
+    return dead
+
+
+def _clear(scoped: "QuerySet[ProblematicEvent]", by: By) -> Cleared:
+    at = timezone.now()
+    events = list(scoped.select_for_update(of=("self",)).order_by("pk"))
+    mappings = ProblematicMapping.objects.filter(event__in=events)
+    ids_of: dict[object, list[int]] = {}
+    for event_id, test_id in mappings.order_by("test_id").values_list("event_id", "test_id"):
+        ids_of.setdefault(event_id, []).append(test_id)
+    mappings.delete()
+    resolution = f"Cleared by {by or 'the command line'}."
+    ProblematicEvent.objects.filter(pk__in=[event.pk for event in events]).update(
+        status=EventStatus.CLEARED, resolved_at=at, resolution=resolution
+    )
+    TriageEntry.objects.bulk_create(
+        TriageEntry(
+            event=event,
+            action=TriageEntry.Action.CLEARED,
+            at=at,
+            by=_user(by),
+            test_ids=ids_of.get(event.pk, []),
+            detail=f"It was {event.status} before.",
+        )
+        for event in events
+    )
+    return Cleared(len(events), sum(map(len, ids_of.values())))
+
+
+def _lock(event: ProblematicEvent) -> ProblematicEvent:
+    locked = ProblematicEvent.objects.select_for_update().filter(pk=event.pk).first()
+    if locked is None:
+        raise TriageRefused(f"Event {event} is not there any more.")
+    return locked
+
+
+def _lock_open(event: ProblematicEvent) -> None:
+    if not (locked := _lock(event)).is_open:
+        raise TriageRefused(f"Event {event} is {locked.status}: {locked.resolution} Nothing needs to be mapped to it.")
+
+
+def _queue_again(event: ProblematicEvent, test_ids: Collection[int]) -> None:
+    waiting = event.mappings.filter(test_id__in=test_ids).exclude(state__in=(MappingState.RUNNING, *CLAIMABLE))
+    waiting.update(state=MappingState.QUEUED, attempts=0, next_attempt_at=Now(), last_error="")
+
+
+def _write_history(
+    event: ProblematicEvent, action: TriageEntry.Action, by: By, test_ids: Collection[int], detail: str = ""
+) -> None:
+    TriageEntry.objects.create(event=event, action=action, by=_user(by), test_ids=sorted(test_ids), detail=detail)
+
+
+def _user(by: By) -> User | None:
+    """An anonymous user leaves no name; a missing one means the command line."""
+    return by if isinstance(by, User) else None
