@@ -14,7 +14,7 @@ from django.db.models import Prefetch, QuerySet
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from ninja import Path, Query, Router, Status
+from ninja import Query, Router, Status
 from ninja.errors import ValidationError
 
 from problematic import audit, claims, jobs, schemas, suggestions, triage
@@ -38,6 +38,7 @@ router = Router(tags=["Problems"])
 
 STARTED = {"responses": {202: {"headers": {"Location": {"description": "The job.", "schema": {"type": "string"}}}}}}
 
+_OWN_FIELDS = [field.name for field in ProblematicEvent._meta.concrete_fields]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -57,7 +58,9 @@ def list_events(request: Request, query: Query[schemas.EventQuery]) -> schemas.E
     Pages stay put while events come and go: what appears meanwhile moves nothing from one page to another.
     """
     _require(request, "view_problematicevent")
-    events = _events(query).select_related("product__customer").defer("product__raw").prefetch_related("mappings")
+    mappings = ProblematicMapping.objects.only("event_id", "test_id", "state")
+    events = _events(query).select_related("product__customer").prefetch_related(Prefetch("mappings", mappings))
+    events = events.only(*_OWN_FIELDS, "product__customer__name")
     found = list(events[: query.limit + 1])
     page = found[: query.limit]
     return schemas.EventPage(
@@ -67,7 +70,7 @@ def list_events(request: Request, query: Query[schemas.EventQuery]) -> schemas.E
 
 
 @router.get("/events/{event}", response={200: schemas.EventDetail, 404: None})
-def read_event(request: Request, event: Path[schemas.EventId]) -> schemas.EventDetail:
+def read_event(request: Request, event: schemas.EventId) -> schemas.EventDetail:
     """One event with its mapped tests and its history, by UUID, public id or an unambiguous beginning of either."""
     _require(request, "view_problematicevent")
     mappings = ProblematicMapping.objects.select_related("mapped_by").prefetch_related("history").order_by("test_id")
@@ -78,7 +81,7 @@ def read_event(request: Request, event: Path[schemas.EventId]) -> schemas.EventD
 
 
 @router.get("/events/{event}/suggestions", response={200: schemas.Suggestions, 404: None})
-def suggest(request: Request, event: Path[schemas.EventId]) -> schemas.Suggestions:
+def suggest(request: Request, event: schemas.EventId) -> schemas.Suggestions:
     """Which tests may be hidden in an event, and why. Maps nothing, asks TestIO nothing."""
     _require(request, "view_problematicevent")
     found = suggestions.suggest(_event(event))
@@ -86,7 +89,7 @@ def suggest(request: Request, event: Path[schemas.EventId]) -> schemas.Suggestio
 
 
 @router.get("/jobs/{job}", response={200: schemas.RetryProgress, 404: None})
-def read_job(request: Request, job: Path[schemas.JobId]) -> schemas.RetryProgress:
+def read_job(request: Request, job: schemas.JobId) -> schemas.RetryProgress:
     """How far a retry has come, by UUID, public id or an unambiguous beginning of either."""
     _require(request, "view_problematicevent")
     row = find(RetryJob.objects.select_related("requested_by"), JOB_PREFIX, job)
@@ -99,7 +102,7 @@ def read_job(request: Request, job: Path[schemas.JobId]) -> schemas.RetryProgres
 
 
 @router.post("/events/{event}/mappings", response={200: schemas.MappedIds, 404: None, 409: None})
-def map_tests(request: Request, event: Path[schemas.EventId], body: schemas.MapOrder) -> schemas.MappedIds:
+def map_tests(request: Request, event: schemas.EventId, body: schemas.MapOrder) -> schemas.MappedIds:
     """Say which tests are hidden in an open event. Safe to repeat; asks TestIO nothing."""
     _require(request, "map_tests")
     row = _event(event)
@@ -110,7 +113,7 @@ def map_tests(request: Request, event: Path[schemas.EventId], body: schemas.MapO
 
 
 @router.delete("/events/{event}/mappings/{test_id}", response={204: None, 404: None, 409: None})
-def unmap(request: Request, event: Path[schemas.EventId], test_id: Path[schemas.Id]) -> Status[None]:
+def unmap(request: Request, event: schemas.EventId, test_id: schemas.TestId) -> Status[None]:
     """Take a mapping back. Not while the test is being retried."""
     _require(request, "map_tests")
     row = _event(event)
@@ -128,9 +131,7 @@ def unmap(request: Request, event: Path[schemas.EventId], test_id: Path[schemas.
 @router.post(
     "/events/{event}/retry", response={202: schemas.RetryProgress, 404: None, 409: None}, openapi_extra=STARTED
 )
-def retry_event(
-    request: Request, event: Path[schemas.EventId], response: HttpResponse
-) -> Status[schemas.RetryProgress]:
+def retry_event(request: Request, event: schemas.EventId, response: HttpResponse) -> Status[schemas.RetryProgress]:
     """Begin to fetch what is mapped to an open event, due or not. `Location` is the job to watch."""
     _require(request, "retry_tests")
     row = _event(event)

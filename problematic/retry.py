@@ -233,6 +233,8 @@ def _explain(mapping: ProblematicMapping, error: Exception) -> str:
             return f"Test {test_id}: TestIO still cannot read it (500). Retry once TestIO has repaired it."
         case DatabaseError():
             return f"Test {test_id}: {about_database(error)}"
+        case _ if str(error).startswith(f"Test {test_id} "):
+            return str(error)
         case _:
             return f"Test {test_id}: {error}"
 

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from django.contrib.auth.models import User
-from ninja import Field, Schema
-from pydantic import ConfigDict, StrictBool, StrictInt, model_validator
+from django.db.models import Manager
+from ninja import Field, P, PathEx, Schema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictInt, model_validator
 
 from problematic import listings, models
 from problematic.triage import BIGINT_MAX
@@ -22,14 +22,15 @@ JobStatus = Literal["running", "succeeded", "partial", "failed", "interrupted"]
 #: TestIO's ids; the upper bound is the database's.
 Id = Annotated[int, Field(gt=0, le=BIGINT_MAX)]
 StrictId = Annotated[StrictInt, Field(gt=0, le=BIGINT_MAX)]
-EventId = Annotated[
-    str, Field(description="The UUID, the public id, or the beginning of either.", examples=["evt_0123456789ab"])
-]
-JobId = Annotated[
-    str, Field(description="The UUID, the public id, or the beginning of either.", examples=["job_0123456789ab"])
-]
+EventId = PathEx[str, P(description="The UUID, the public id, or the beginning of either.", example="evt_0123456789ab")]
+JobId = PathEx[str, P(description="The UUID, the public id, or the beginning of either.", example="job_0123456789ab")]
+TestId = PathEx[int, P(gt=0, le=BIGINT_MAX, description="TestIO's number of the test.", example=501234)]
 CustomerName = Annotated[str, Field(max_length=63, pattern=r"^[-a-zA-Z0-9_]+$", examples=["acme"])]
 Days = Annotated[int, Field(ge=0, le=36_500)]
+
+# What a row holds as a user, and as a set of rows.
+UserName = Annotated[str | None, BeforeValidator(lambda user: user and str(user))]
+Rows = BeforeValidator(lambda rows: list(rows.all()) if isinstance(rows, Manager) else rows)
 
 MOST_TEST_IDS = 1_000
 MOST_EVENTS = 200
@@ -39,6 +40,12 @@ class Order(Schema):
     """A body: numbers must be numbers, and fields nobody reads are refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Result(BaseModel):
+    """A document we answer with, readable from a row."""
+
+    model_config = ConfigDict(from_attributes=True)
 
 
 class EventQuery(Schema):
@@ -55,7 +62,7 @@ class EventQuery(Schema):
     )
 
 
-class MappingStates(Schema):
+class MappingStates(Result):
     """How many mapped tests are in which state."""
 
     queued: int = 0
@@ -65,7 +72,7 @@ class MappingStates(Schema):
     dead: int = Field(0, description="Given up after too many failures; mapping them again revives them.")
 
 
-class EventSummary(Schema):
+class EventSummary(Result):
     """Consecutive positions of a product's test list that could not be read. Positions count from 0, newest first."""
 
     event_id: UUID
@@ -93,12 +100,12 @@ class EventSummary(Schema):
         return cls(**listings.as_json(event), mapping_states=MappingStates(**states), **more)
 
 
-class EventPage(Schema):
+class EventPage(Result):
     events: list[EventSummary]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last one.")
 
 
-class Attempt(Schema):
+class Attempt(Result):
     number: int
     started_at: datetime
     finished_at: datetime
@@ -107,7 +114,7 @@ class Attempt(Schema):
     detail: str
 
 
-class MappedTest(Schema):
+class MappedTest(Result):
     test_id: int
     state: MappingState
     attempts: int
@@ -115,47 +122,39 @@ class MappedTest(Schema):
     last_error: str
     claimed_by: str = Field(description="The worker that fetches it right now.")
     claimed_at: datetime | None
-    mapped_by: str | None = Field(description="The user's name; null for the command line.")
+    mapped_by: UserName = Field(description="The user's name; null for the command line.")
     mapped_at: datetime
-    history: list[Attempt] = Field(description="Finished attempts, oldest first.")
+    history: Annotated[list[Attempt], Rows] = Field(description="Finished attempts, oldest first.")
 
-    @staticmethod
-    def resolve_next_attempt_at(mapping: models.ProblematicMapping) -> datetime | None:
-        return mapping.next_attempt_at if mapping.state in models.CLAIMABLE else None
-
-    @staticmethod
-    def resolve_mapped_by(mapping: models.ProblematicMapping) -> str | None:
-        return _username(mapping.mapped_by)
+    @model_validator(mode="after")
+    def _due_only_while_it_waits(self) -> Self:
+        if self.state not in models.CLAIMABLE:
+            self.next_attempt_at = None
+        return self
 
 
-class TriageStep(Schema):
+class TriageStep(Result):
     action: Action
     at: datetime
-    by: str | None = Field(description="The user's name; null for the sync itself and for the command line.")
+    by: UserName = Field(description="The user's name; null for the sync itself and for the command line.")
     test_ids: list[int]
     detail: str
-
-    @staticmethod
-    def resolve_by(step: models.TriageEntry) -> str | None:
-        return _username(step.by)
 
 
 class EventDetail(EventSummary):
     resolved_at: datetime | None
     resolution: str | None
-    mappings: list[MappedTest]
-    history: list[TriageStep] = Field(description="What happened to the event, oldest first.")
+    mappings: Annotated[list[MappedTest], Rows]
+    history: Annotated[list[TriageStep], Rows] = Field(description="What happened to the event, oldest first.")
 
     @classmethod
     def of(cls, event: models.ProblematicEvent, **more: Any) -> Self:
         """As for ``EventSummary``; the history, and users and attempts of the mappings, should be loaded too."""
-        mappings = [MappedTest.model_validate(mapping) for mapping in event.mappings.all()]
-        history = [TriageStep.model_validate(step) for step in event.history.all()]
-        ended = {"resolved_at": event.resolved_at, "resolution": event.resolution}
-        return super().of(event, mappings=mappings, history=history, **ended, **more)
+        names = ("resolved_at", "resolution", "mappings", "history")
+        return super().of(event, **{name: getattr(event, name) for name in names}, **more)
 
 
-class Suggestion(Schema):
+class Suggestion(Result):
     """A test that may be hidden in the event. Nothing is mapped until somebody does."""
 
     test_id: int
@@ -165,7 +164,7 @@ class Suggestion(Schema):
     bugs: int = Field(description="How many bugs of the product mention it.")
 
 
-class Suggestions(Schema):
+class Suggestions(Result):
     suggestions: list[Suggestion] = Field(description="The strongest evidence first.")
 
 
@@ -173,7 +172,7 @@ class MapOrder(Order):
     test_ids: list[StrictId] = Field(min_length=1, max_length=MOST_TEST_IDS, examples=[[501234, 501235]])
 
 
-class MappedIds(Schema):
+class MappedIds(Result):
     event_id: UUID
     added: list[int]
     revived: list[int] = Field(description="Given up or stored before, and queued again now.")
@@ -195,14 +194,14 @@ class RetryOrder(Order):
         return self
 
 
-class RetryProgress(Schema):
+class RetryProgress(Result):
     """A retry in the background: watch it until ``status`` is no longer "running"."""
 
     job_id: UUID
     public_id: str = Field(examples=["job_0123456789ab"])
     status: JobStatus
     event_id: UUID | None = Field(description="Null for a retry over several events.")
-    requested_by: str | None
+    requested_by: UserName
     total: int = Field(description="How many mapped tests it is about.")
     tests_retried: int
     tests_succeeded: int
@@ -210,10 +209,6 @@ class RetryProgress(Schema):
     errors: list[str] = Field(description="One line per test that was not stored, and what else to know.")
     started_at: datetime
     finished_at: datetime | None
-
-    @staticmethod
-    def resolve_requested_by(job: models.RetryJob) -> str | None:
-        return _username(job.requested_by)
 
 
 class ClearOrder(Order):
@@ -228,10 +223,6 @@ class ClearOrder(Order):
     resolved_only: StrictBool = Field(False, description="Only events that have resolved themselves.")
 
 
-class ClearedCounts(Schema):
+class ClearedCounts(Result):
     position_ranges_cleared: int
     test_ids_cleared: int
-
-
-def _username(user: User | None) -> str | None:
-    return user.get_username() if user else None

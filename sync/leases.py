@@ -79,7 +79,7 @@ class Lease:
 def acquire(product_ids: Collection[int], holder: UUID) -> tuple[list[Lease], list[Busy]]:
     """Take every free lease among these products in one short transaction; the others are reported busy."""
     wanted = sorted(product_ids)
-    SyncLease.objects.bulk_create([SyncLease(product_id=pk) for pk in wanted], ignore_conflicts=True)
+    _create_missing_rows(wanted)
     with transaction.atomic():
         # A row somebody has locked is being proven or renewed right now, so its holder lives: skip it.
         taken = [row.pk for row in _rows(wanted).select_for_update(skip_locked=True) if _is_free(row)]
@@ -147,6 +147,12 @@ def _rows(product_ids: Iterable[int]) -> QuerySet[SyncLease]:
 
 def _busy(row: SyncLease) -> Busy:
     return Busy(row.pk, row.holder, row.host, row.pid, _retry_after(row))
+
+
+def _create_missing_rows(product_ids: Collection[int]) -> None:
+    """A product's first lease makes its row. Looked for first: many who ask in vain must not all write."""
+    missing = set(product_ids) - set(SyncLease.objects.filter(pk__in=product_ids).values_list("pk", flat=True))
+    SyncLease.objects.bulk_create([SyncLease(product_id=pk) for pk in sorted(missing)], ignore_conflicts=True)
 
 
 def _is_free(row: SyncLease, *, quietly: bool = False) -> bool:

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "ninja",  # so that the page at /api/docs is made of this site's own files
     "sync",
     "problematic",
     "testio_site",

@@ -18,6 +18,8 @@ from sync.leases import LeaseLost
 from sync.models import Bug, Customer, Product, SyncEvent, Test
 from sync.pipeline import SyncBusy
 
+SET_UP = ("name", "api_base_url", "product_ids", "sync_since", "is_active", "is_default", "encrypted_token")
+
 
 class CustomerForm(ModelForm):
     api_token = forms.CharField(
@@ -96,7 +98,8 @@ class CustomerAdmin(ModelAdmin):
         if token := form.cleaned_data["api_token"]:
             obj.set_token(token)
         obj.is_default = obj.is_default and form.cleaned_data["is_default"]
-        super().save_model(request, obj, form, change)
+        # Not ``api_paused_until``: a sync may have been asked to wait since this page was loaded.
+        obj.save(update_fields=SET_UP if change else None)
         if form.cleaned_data["is_default"]:
             customers.set_default(obj)
 

@@ -32,6 +32,7 @@ class ReachPaginator(Paginator):
         if self._counted <= REACH:
             return f"{self._counted:,}"
         rows = 0 if self.object_list.query.where else estimated_rows(self.object_list.model)
+        rows = round(rows, 3 - len(str(rows)))  # three digits: more would look counted
         return f"About {rows:,}" if rows > REACH else f"More than {REACH:,}"
 
     @property

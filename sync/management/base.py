@@ -61,7 +61,9 @@ class DeskCommand(BaseCommand):
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(about_database(error), returncode=FAILED) from error
         except KeyboardInterrupt:
-            raise CommandError("Stopped as asked, before anything was begun.", returncode=FAILED) from None
+            raise CommandError(
+                "Interrupted. What was stored stays; run this again to go on.", returncode=FAILED
+            ) from None
         if code:
             sys.exit(code)
 

@@ -34,7 +34,7 @@ class Lines:
         self._stream.flush()
 
     def products_found(self, products: list[Product]) -> None:
-        self._say(f"{len(products)} products to sync")
+        self._say("1 product to sync" if len(products) == 1 else f"{len(products)} products to sync")
 
     def moved(self, product: Product, phase: SyncPhase) -> None:
         with self._lock:

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -16,13 +15,14 @@ from sync.models.test import FINAL_STATUSES
 from sync.pipeline.absent import ask_each, within_limit
 from sync.pipeline.context import Work
 from sync.pipeline.hidden import sync_hidden_bugs
-from sync.pipeline.parsing import parsed
+from sync.pipeline.parsing import sorted_out
 from sync.runs import Phase, phase
 from sync.testio.client import CONFIRM
 from sync.testio.errors import TestIOTooLarge, TestIOUnreadable
-from sync.testio.payloads import parse_bug
+from sync.testio.payloads import BugRecord, parse_bug
 
-Payloads = list[dict[str, Any]]
+#: The bugs of a batch, and sentences about those that cannot be stored.
+Answer = tuple[list[BugRecord], list[str]]
 
 FIRST_BATCH = 30
 LARGEST_BATCH = 60
@@ -34,8 +34,8 @@ def sync_bugs(work: Work) -> None:
         began = timezone.now()
         test_ids = list(due_tests(work).order_by("-pk").values_list("pk", flat=True))
         absent: list[int] = []
-        for batch, payloads in Batches(work, recorded, test_ids):
-            absent += _store(work, recorded, batch, payloads)
+        for batch, bugs in Batches(work, recorded, test_ids):
+            absent += _store(work, recorded, batch, bugs)
         _ask_for(work, recorded, absent)
         sync_hidden_bugs(work, recorded)
         work.say_stubs(recorded)
@@ -66,16 +66,16 @@ class Batches:
         self._client = work.client(recorded)
         self._waiting = deque(test_ids)
         self._halves: deque[Sequence[int]] = deque()
-        self._asked: deque[tuple[Sequence[int], Future[Payloads]]] = deque()
+        self._asked: deque[tuple[Sequence[int], Future[Answer]]] = deque()
         self._size = FIRST_BATCH
 
-    def __iter__(self) -> Iterator[tuple[Sequence[int], Payloads]]:
+    def __iter__(self) -> Iterator[tuple[Sequence[int], list[BugRecord]]]:
         try:
             while self._ask_ahead():
                 batch, future = self._asked.popleft()
                 self._work.context.check_stop()
                 try:
-                    payloads = future.result()
+                    bugs, refusals = future.result()
                 except TestIOTooLarge as error:
                     self._size = max(1, len(batch) // 2)
                     self._halve(batch, str(error))
@@ -83,18 +83,27 @@ class Batches:
                     self._halve(batch, "TestIO answers 500 for them.")
                 else:
                     self._size = min(LARGEST_BATCH, self._size + max(1, self._size // 8))
-                    yield batch, payloads
+                    for sentence in refusals:
+                        self._recorded.problem(sentence)
+                    yield batch, bugs
         finally:
             for _, future in self._asked:
                 future.cancel()
 
     def _ask_ahead(self) -> bool:
         """Keep as many questions under way as the limit allows; False when everything was answered."""
-        while len(self._asked) < settings.TESTIO_MAX_CONCURRENT_REQUESTS and (batch := self._next_batch()):
+        while len(self._asked) < self._work.context.ahead and (batch := self._next_batch()):
             # A batch that fails is asked again in halves anyway; only of a single test a 500 must be believed.
             confirm = CONFIRM if len(batch) == 1 else 1
-            self._asked.append((batch, self._work.context.fetchers.submit(self._client.bugs, batch, confirm=confirm)))
+            self._asked.append((batch, self._work.context.fetchers.submit(self._read, batch, confirm=confirm)))
         return bool(self._asked)
+
+    def _read(self, batch: Sequence[int], *, confirm: int) -> Answer:
+        # Parsed by the thread that asked: that goes on while PostgreSQL works on the answer before, and an answer
+        # that waits to be stored takes a third of the memory of its payloads.
+        product_id = self._work.product.pk
+        payloads = self._client.bugs(batch, confirm=confirm)
+        return sorted_out(lambda payload: parse_bug(payload, product_id), payloads)
 
     def _next_batch(self) -> Sequence[int]:
         if self._halves:
@@ -110,11 +119,10 @@ class Batches:
         self._halves.extend((batch[:middle], batch[middle:]))
 
 
-def _store(work: Work, recorded: Phase, batch: Sequence[int], payloads: Payloads) -> list[int]:
+def _store(work: Work, recorded: Phase, batch: Sequence[int], records: list[BugRecord]) -> list[int]:
     """Store one answer whole; returns stored bugs of these tests that it no longer holds."""
     context, product_id = work.context, work.product.pk
     now = timezone.now()
-    records = parsed(lambda payload: parse_bug(payload, product_id), payloads, recorded)
     context.people.learn(Person.Kind.TESTER, (record.author for record in records))
     with work.page(recorded):
         saved = store.storable(

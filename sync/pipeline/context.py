@@ -6,8 +6,10 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from math import ceil
 from typing import Protocol
 
+from django.conf import settings
 from django.db import transaction
 
 from sync.leases import Busy, Lease
@@ -80,7 +82,7 @@ class Silence:
 
 @dataclass(slots=True)
 class Context:
-    """One run and its tools, shared by all its products."""
+    """One run and its tools, shared by all its products; ``at_work`` are the ids of those being synced now."""
 
     event: SyncEvent
     customer: Customer
@@ -91,6 +93,16 @@ class Context:
     stop: threading.Event
     progress: Progress
     refused: TestIORefused | None = None
+    at_work: set[int] = field(default_factory=set)
+
+    @property
+    def ahead(self) -> int:
+        """How many questions one product may have under way, or answered and not stored yet.
+
+        For all products together enough to use every place TestIO grants us, and not much more: answers wait in memory.
+        """
+        limit = settings.TESTIO_MAX_CONCURRENT_REQUESTS
+        return min(limit, ceil(2 * limit / max(len(self.at_work), 1)))
 
     @property
     def since(self) -> datetime | None:
@@ -110,7 +122,6 @@ class Work:
     product: Product
     lease: Lease
     catalogue_read: bool = False
-    gaps: int = 0
     stubs: dict[int, int | None] = field(default_factory=dict)
 
     def client(self, phase: Phase) -> TestIOClient:

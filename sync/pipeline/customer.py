@@ -221,11 +221,13 @@ class _Run:
             job.result()
 
     def _sync_product(self, lease: Lease) -> None:
+        self.context.at_work.add(lease.product_id)
         try:
             work = Work(self.context, Product.objects.get(pk=lease.product_id), lease)
             sentence = self._outcome_of(work)
             self.context.progress.finished(work.product, sentence)
         finally:
+            self.context.at_work.discard(lease.product_id)
             lease.release()
             connections.close_all()
 

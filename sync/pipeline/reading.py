@@ -67,7 +67,6 @@ class Reading:
             page_read.send(type(self), run=work.context.event, product=work.product, path=self)
         self._new |= saved.created
         work.stubs |= saved.stubs
-        work.gaps += len(gaps)
 
     def is_known_and_before(self, page: Page[Json], moment: datetime) -> bool:
         """Every test on the page was known before this run, and all that have an end ended before ``moment``."""

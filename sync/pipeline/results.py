@@ -1,7 +1,9 @@
 """Test-case tests: their definitions and executions."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -17,9 +19,21 @@ from sync.pipeline.context import Work
 from sync.pipeline.parsing import parsed
 from sync.runs import Phase, phase
 from sync.testio.errors import TestIOError, TestIONotFound, TestIOUnexpected, TestIOUnreadable
-from sync.testio.payloads import parse_case, parse_result
+from sync.testio.payloads import CaseRecord, ResultRecord, parse_case, parse_result
 
+#: Tests stored in one transaction. Their lists are short: one by one, the lease and the commit cost more than they.
 _CHUNK = 10
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What TestIO said of one test-case test."""
+
+    test_id: int
+    definition: Json
+    results: list[Json]
 
 
 def sync_results(work: Work) -> None:
@@ -28,8 +42,9 @@ def sync_results(work: Work) -> None:
     if not test_ids:
         return
     with phase(work.context.event, SyncPhase.Name.RESULTS, work.product) as recorded:
-        for test_id, answer in _answers(work, recorded, test_ids):
-            _store(work, recorded, test_id, *answer)
+        answers = _answers(work, recorded, test_ids)
+        while chunk := list(islice(answers, _CHUNK)):
+            _store(work, recorded, chunk)
 
 
 def _due(work: Work) -> list[int]:
@@ -46,41 +61,48 @@ def _due(work: Work) -> list[int]:
     return list(freshness.order_by("pk").values_list("pk", flat=True))
 
 
-def _answers(
-    work: Work, recorded: Phase, test_ids: Sequence[int]
-) -> Iterator[tuple[int, tuple[dict[str, Any], list[dict[str, Any]]]]]:
-    """Definition and results of one test after the other, a few asked for at once."""
+def _answers(work: Work, recorded: Phase, test_ids: Sequence[int]) -> Iterator[Answers]:
+    """Definition and results of one test after the other, some asked for ahead."""
     client, submit = work.client(recorded), work.context.fetchers.submit
     remaining = iter(test_ids)
-    while chunk := list(islice(remaining, _CHUNK)):
-        work.context.check_stop()
-        asked: list[tuple[int, Future[dict[str, Any]], Future[list[dict[str, Any]]]]] = [
-            (
-                test_id,
-                submit(client.test_case_test, work.product.pk, test_id),
-                submit(client.test_case_results, work.product.pk, test_id),
-            )
-            for test_id in chunk
-        ]
-        for test_id, definition, results in asked:
+    asked: deque[tuple[int, Future[Json], Future[list[Json]]]] = deque()
+    try:
+        while True:
+            for test_id in islice(remaining, max(0, work.context.ahead - len(asked))):
+                definition = submit(client.test_case_test, work.product.pk, test_id)
+                asked.append((test_id, definition, submit(client.test_case_results, work.product.pk, test_id)))
+            if not asked:
+                return
+            test_id, definition, results = asked.popleft()
+            work.context.check_stop()
             try:
-                yield test_id, (definition.result(), results.result())
+                yield Answers(test_id, definition.result(), results.result())
             except (TestIONotFound, TestIOUnreadable, TestIOUnexpected) as error:
                 recorded.problem(_not_read(test_id, error))
+    finally:
+        for _, definition, results in asked:
+            definition.cancel()
+            results.cancel()
 
 
 def _not_read(test_id: int, error: TestIOError) -> str:
     return f"The test-case results of test {test_id} could not be read and are tried again next time: {error}"
 
 
-def _store(
-    work: Work, recorded: Phase, test_id: int, definition: dict[str, Any], results: list[dict[str, Any]]
-) -> None:
-    definitions = definition.get("test_cases")
-    cases = parsed(parse_case, definitions if isinstance(definitions, list) else [], recorded)
-    executions = parsed(parse_result, results, recorded)
+def _store(work: Work, recorded: Phase, chunk: Sequence[Answers]) -> None:
     final = Test.objects.filter(pk=OuterRef("pk"), status__in=FINAL_STATUSES)
+    read = [(answers.test_id, *_parsed(answers, recorded)) for answers in chunk]
     with work.page(recorded):
-        saved = store.save_results(test_id, cases, executions)
-        recorded.count(seen=len(executions), created=len(saved.created), updated=len(saved.updated))
-        TestFreshness.objects.filter(pk=test_id).update(results_synced_at=timezone.now(), results_settled=Exists(final))
+        for test_id, cases, results in read:
+            saved = store.save_results(test_id, cases, results)
+            for sentence in saved.refused:
+                recorded.problem(sentence)
+            recorded.count(seen=len(results), created=len(saved.created), updated=len(saved.updated))
+        freshness = TestFreshness.objects.filter(pk__in=[answers.test_id for answers in chunk])
+        freshness.update(results_synced_at=timezone.now(), results_settled=Exists(final))
+
+
+def _parsed(answers: Answers, recorded: Phase) -> tuple[list[CaseRecord], list[ResultRecord]]:
+    definitions = answers.definition.get("test_cases")
+    cases = parsed(parse_case, definitions if isinstance(definitions, list) else [], recorded)
+    return cases, parsed(parse_result, answers.results, recorded)

@@ -69,7 +69,7 @@ def _walk(work: Work, recorded: Phase, *, to_the_end: bool) -> Walk[Json]:
         return client.tests(product_id, page, per_page, confirm=1 + confirm)
 
     # Only a walk to the end may fetch ahead: one that stops early would have asked in vain.
-    ahead = (lambda: settings.TESTIO_MAX_CONCURRENT_REQUESTS) if to_the_end else None
+    ahead = (lambda: work.context.ahead) if to_the_end else None
     return Walk(fetch, key=identity, page_size=settings.TESTIO_PAGE_SIZE, ahead=ahead, executor=work.context.fetchers)
 
 

@@ -1,0 +1,165 @@
+"""Putting events away: first a page that says exactly what will go, then exactly that, or the page again."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Self
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+
+from problematic import triage
+from problematic.admin import looks, tables
+from problematic.admin.addressing import Request
+from problematic.admin.steps import REFUSALS, StepViews
+from problematic.forms import ClearForm
+from problematic.listings import MOST
+from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping
+from problematic.triage import Cleared, Scope
+from sync.models import Customer
+from sync.public_ids import NoSuchId
+
+_EVENTS_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Chosen(Scope):
+    """Just these events, as far as they were not cleared yet."""
+
+    event_ids: Collection[UUID] = ()
+
+    @classmethod
+    def of(cls, event_ids: Collection[UUID]) -> Self:
+        return cls(Customer.objects.filter(products__problematic_events__in=event_ids).distinct(), event_ids=event_ids)
+
+    def events(self) -> "QuerySet[ProblematicEvent]":
+        return super().events().filter(pk__in=self.event_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What would go: events, and the test ids mapped to each."""
+
+    events: list[ProblematicEvent]
+    test_ids: dict[UUID, list[int]]
+
+    @classmethod
+    def of(cls, event_ids: Collection[UUID]) -> Self:
+        rows = Chosen.of(event_ids).events().select_related("product").defer("product__raw")
+        events = list(rows.order_by("product_id", "first_position", "pk"))
+        mappings = ProblematicMapping.objects.filter(event__in=events).order_by("test_id")
+        test_ids: dict[UUID, list[int]] = {event.pk: [] for event in events}
+        for event_id, test_id in mappings.values_list("event_id", "test_id"):
+            test_ids[event_id].append(test_id)
+        return cls(events, test_ids)
+
+    @property
+    def mapped(self) -> int:
+        return sum(map(len, self.test_ids.values()))
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with everything the confirmation promised."""
+        return sha256(repr(sorted(self.test_ids.items())).encode()).hexdigest()
+
+    @property
+    def described(self) -> str:
+        return f"{looks.many(len(self.events), 'event')} and {looks.many(self.mapped, 'mapped test id')}"
+
+
+class ClearViews(StepViews):
+    def get_urls(self) -> list[URLPattern]:
+        site = self.admin_site
+        return [
+            path("clear/", site.admin_view(self.clear_view), name=self.url_name("clear")),
+            path("<str:object_id>/clear/", site.admin_view(self.ask_view), name=self.url_name("ask_clear")),
+            *super().get_urls(),
+        ]
+
+    def ask_view(self, request: Request, object_id: str) -> HttpResponse:
+        """The confirmation for one event."""
+        self._require_clear(request)
+        try:
+            event: ProblematicEvent = self.find(object_id)
+        except NoSuchId as error:
+            return self.not_found(request, error)
+        return self.ask(request, [event.pk])
+
+    def clear_view(self, request: Request) -> HttpResponse:
+        """Clears what its confirmation page named."""
+        self._require_clear(request)
+        if request.method != "POST":
+            return HttpResponseRedirect(self.address("changelist"))
+        form = ClearForm(request.POST)
+        if not form.is_valid():
+            return self._refuse(request, "Choose the events to clear in the list.")
+        selection = Selection.of(form.cleaned_data["events"])
+        if selection.events and selection.fingerprint != form.cleaned_data["fingerprint"]:
+            said = (
+                "Nothing was cleared: something was mapped, unmapped or cleared meanwhile. Look again at what will go."
+            )
+            self.message_user(request, said, messages.WARNING)
+        elif selection.events and self._cleared(request, selection):
+            return HttpResponseRedirect(self.address("changelist"))
+        return self.ask(request, [event.pk for event in selection.events])
+
+    def ask(self, request: Request, event_ids: Collection[UUID]) -> HttpResponse:
+        """The page that says what will go; back to the list when nothing would."""
+        if len(event_ids) > MOST:
+            return self._refuse(request, f"At most {MOST:,} events can be cleared at a time. Narrow the list down.")
+        selection = Selection.of(event_ids)
+        if not selection.events:
+            return self._refuse(request, "Nothing to clear: what you chose was cleared before.")
+        return TemplateResponse(
+            request,
+            "admin/problematic/problematicevent/clear_confirmation.html",
+            {**self.admin_site.each_context(request), **self._confirmation(selection)},
+        )
+
+    def _confirmation(self, selection: Selection) -> dict[str, Any]:
+        shown = selection.events[:_EVENTS_SHOWN]
+        ids = " ".join(str(event.pk) for event in selection.events)
+        one = len(selection.events) == 1
+        return {
+            "title": "Clear problematic events",
+            "opts": self.opts,
+            "media": self.media,
+            "selection": selection,
+            "still_open": sum(event.status == EventStatus.OPEN for event in selection.events),
+            "table": tables.events(shown, selection.test_ids),
+            "more": len(selection.events) - len(shown),
+            "form": ClearForm(initial={"events": ids, "fingerprint": selection.fingerprint}),
+            "clear_url": self.address("clear"),
+            "back_url": self.address("change", selection.events[0].pk) if one else self.address("changelist"),
+        }
+
+    def _cleared(self, request: Request, selection: Selection) -> bool:
+        try:
+            result = triage.clear(Chosen.of([event.pk for event in selection.events]), by=request.user)
+        except REFUSALS as refusal:
+            self.message_user(request, f"Nothing was cleared. {refusal}", messages.ERROR)
+            return False
+        said = _said(result)
+        # One entry with each event, so that every event's own page has it.
+        LogEntry.objects.log_actions(request.user.pk, selection.events, CHANGE, said)
+        self.message_user(request, said, messages.SUCCESS)
+        return True
+
+    def _require_clear(self, request: Request) -> None:
+        if not self.has_clear_permission(request):
+            raise PermissionDenied
+
+    def _refuse(self, request: Request, sentence: str) -> HttpResponse:
+        self.message_user(request, sentence, messages.WARNING)
+        return HttpResponseRedirect(self.address("changelist"))
+
+
+def _said(result: Cleared) -> str:
+    events = looks.many(result.position_ranges_cleared, "event")
+    return f"Cleared {events} with {looks.many(result.test_ids_cleared, 'mapped test id')}."

@@ -1,0 +1,230 @@
+"""Events: what could not be read, found at a glance, and everything that can be done about one on its page."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import PAGE_VAR
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, JSONField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import JSONObject
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from problematic.admin import looks, page, retrying
+from problematic.admin.addressing import Request
+from problematic.admin.clearing import ClearViews
+from problematic.admin.filters import EVERYTHING, AgeFilter, CustomerFilter, StateFilter
+from problematic.admin.steps import REFUSALS
+from problematic.models import EVENT_PREFIX, EventStatus, MappingState, ProblematicEvent, ProblematicMapping
+from sync.admin import display
+from sync.admin.base import ReadOnlyAdmin
+from sync.admin.filters import RelatedFilter
+from sync.public_ids import NoSuchId
+
+TEMPLATES = "admin/problematic/problematicevent"
+
+
+@admin.register(ProblematicEvent)
+class ProblematicEventAdmin(ClearViews, ReadOnlyAdmin):
+    id_prefix = EVENT_PREFIX
+    list_display = (
+        "event", "status_shown", "product_shown", "positions", "neighbours", "tests", "seen", "first_seen",
+        "last_seen",
+    )  # fmt: skip
+    list_select_related = ("product__customer",)
+    list_only = (
+        "product__name", "product__customer__name", "first_position", "last_position", "boundary_before_id",
+        "boundary_after_id", "status", "occurrences", "first_seen_at", "last_seen_at",
+    )  # fmt: skip
+    list_filter = (StateFilter, ("product", RelatedFilter), CustomerFilter, AgeFilter)
+    list_before_template = f"{TEMPLATES}/states.html"
+    sortable_by = ("seen", "first_seen", "last_seen")
+    ordering: ClassVar[tuple[str, ...]] = ("-last_seen_at",)
+    search_numbers = ("pk",)
+    search_help_text = "Event id, or its beginning; or a mapped test id"
+    change_form_outer_before_template = f"{TEMPLATES}/next_step.html"
+    change_form_outer_after_template = f"{TEMPLATES}/triage.html"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("product", "positions"), ("before", "after"), ("first_seen_at", "last_seen_at"),
+                    ("occurrences", "recovery_attempts"), ("last_seen_by", "event_id"),
+                )
+            },
+        ),
+    )  # fmt: skip
+    end = ("How it ended", {"fields": ("resolution", "resolved_at")})
+
+    class Media:
+        css: ClassVar[dict[str, list[str]]] = {"all": ["problematic/triage.css"]}
+
+    # The list -----------------------------------------------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return _with_counts(super().get_queryset(request))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        by_id, distinct = super().get_search_results(request, queryset, search_term)
+        term = search_term.strip()
+        if term.isdecimal() and len(term) < 19:
+            holding = ProblematicMapping.objects.filter(test_id=int(term)).values("event")
+            return by_id | queryset.filter(pk__in=holding), distinct
+        return by_id, distinct
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        return {name: self.get_action(name) for name, may in self._may_do(request).items() if may}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """As Django's, which passes over an action that is not allowed as if none had been chosen."""
+        if self._may_do(request).get(request.POST.get("action", "")) is False:
+            raise PermissionDenied
+        return super().changelist_view(request, {**(extra_context or {}), "states": list(_state_links(request))})
+
+    def _may_do(self, request: HttpRequest) -> dict[str, bool]:
+        return {
+            "retry_selected": self.has_retry_permission(request),
+            "clear_selected": self.has_clear_permission(request),
+        }
+
+    @admin.action(description="Retry selected events")
+    def retry_selected(self, request: Request, queryset: QuerySet[ProblematicEvent]) -> None:
+        chosen = list(queryset.order_by().values_list("pk", "status"))
+        is_open = [pk for pk, status in chosen if status == EventStatus.OPEN]
+        only = ProblematicEvent.objects.get(pk=is_open[0]) if len(is_open) == 1 else None
+        if passed_over := len(chosen) - len(is_open):
+            said = f"Passed over {looks.many(passed_over, 'event')}: no longer open, so nothing needs to be retried."
+            self.message_user(request, said, messages.WARNING)
+        try:
+            job = retrying.start(request, ProblematicMapping.objects.filter(event__in=is_open), only)
+        except REFUSALS as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return
+        watch = display.link(display.detail_url(type(job), job.pk), "Watch it.")
+        self.message_user(request, format_html("{} {}", retrying.started(job), watch), messages.SUCCESS)
+
+    @admin.action(description="Clear selected events…")
+    def clear_selected(self, request: Request, queryset: QuerySet[ProblematicEvent]) -> HttpResponse:
+        return self.ask(request, list(queryset.order_by().values_list("pk", flat=True)))
+
+    # The page of one event ----------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        # Not wrapped like the others: a login page has no place inside a page that asks how things stand.
+        progress = path("<str:object_id>/progress/", self.progress_view, name=self.url_name("progress"))
+        return [progress, *super().get_urls()]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        event = self.get_object(request, object_id or "")
+        context = page.whole(event, self._allowed(request), request.GET.get("test_ids", "")) if event else {}
+        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **context})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        facts = super().get_fieldsets(request, obj)
+        return facts if obj is None or obj.is_open else (*facts, self.end)
+
+    def progress_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The part of the page that moves while a retry runs."""
+        if not (self.admin_site.has_permission(request) and self.has_view_permission(request)):
+            return retrying.load_anew(403)
+        try:
+            event: ProblematicEvent = self.find(object_id)
+        except NoSuchId:
+            return retrying.load_anew(404)
+        context = {**page.moving(event, self._allowed(request)), "is_fragment": True}
+        return retrying.fragment(request, f"{TEMPLATES}/progress.html", context, goes_on=context["retrying"])
+
+    def _allowed(self, request: HttpRequest) -> page.Allowed:
+        return page.Allowed(
+            self.has_map_permission(request), self.has_retry_permission(request), self.has_clear_permission(request)
+        )
+
+    @admin.display(description="Event")
+    def event(self, event: ProblematicEvent) -> str:
+        return event.public_id
+
+    @admin.display(description="Product")
+    def product_shown(self, event: ProblematicEvent) -> SafeString:
+        name = display.title(event.product.name, "Untitled product")
+        return format_html("{} ({}), {}", name, event.product_id, event.product.customer)
+
+    @admin.display(description="Positions")
+    def positions(self, event: ProblematicEvent) -> str:
+        return event.position_range
+
+    @admin.display(description="Between tests")
+    def neighbours(self, event: ProblematicEvent) -> SafeString:
+        before, after = event.boundary_before_id or "top", event.boundary_after_id or "end"
+        return format_html('<span class="whitespace-nowrap">{} and {}</span>', before, after)
+
+    @admin.display(description="Tests")
+    def tests(self, event: ProblematicEvent) -> str:
+        """``3 mapped, 1 stored, 1 failed``"""
+        counts: dict[str, int] = getattr(event, "counts", None) or {}
+        words = [f"{counts[word]:,}\xa0{word}" for word in ("mapped", "stored", "failed") if counts.get(word)]
+        return ", ".join(words) or "none\xa0mapped"
+
+    @admin.display(description="State")
+    def status_shown(self, event: ProblematicEvent) -> str:
+        return looks.event_status(event)
+
+    @admin.display(description="Seen", ordering="occurrences")
+    def seen(self, event: ProblematicEvent) -> str:
+        return f"{event.occurrences:,}×"
+
+    @admin.display(description="First seen", ordering="first_seen_at")
+    def first_seen(self, event: ProblematicEvent) -> str:
+        return looks.ago(event.first_seen_at)
+
+    @admin.display(description="Last seen", ordering="last_seen_at")
+    def last_seen(self, event: ProblematicEvent) -> str:
+        return looks.ago(event.last_seen_at)
+
+    @admin.display(description="Last seen by")
+    def last_seen_by(self, event: ProblematicEvent) -> str:
+        run = event.sync_event
+        return display.link(display.detail_url(type(run), run.pk), run.public_id) if run else display.EMPTY
+
+    @admin.display(description="Neighbour before")
+    def before(self, event: ProblematicEvent) -> str:
+        return looks.neighbour(event.boundary_before_id, event.boundary_before_end_at, "none: the top of the list")
+
+    @admin.display(description="Neighbour after")
+    def after(self, event: ProblematicEvent) -> str:
+        return looks.neighbour(event.boundary_after_id, event.boundary_after_end_at, "none: the end of the list")
+
+
+def _state_links(request: HttpRequest) -> Iterator[dict[str, Any]]:
+    """The list in each state, with whatever else it is filtered by."""
+    shown = request.GET.get("status") or EventStatus.OPEN
+    for word in (*EventStatus.values, EVERYTHING):
+        parameters = request.GET.copy()
+        parameters["status"] = word
+        parameters.pop(PAGE_VAR, None)
+        yield {"word": word.capitalize(), "url": f"?{parameters.urlencode()}", "is_shown": word == shown}
+
+
+def _with_counts(events: QuerySet[Any]) -> QuerySet[Any]:
+    """With ``counts`` of mapped tests, read by the rows of a page only; null where nothing is mapped."""
+    of_event = ProblematicMapping.objects.filter(event=OuterRef("pk")).order_by().values("event")
+    counted = of_event.annotate(
+        counts=JSONObject(
+            mapped=Count("pk"),
+            stored=Count("pk", filter=Q(state=MappingState.SUCCEEDED)),
+            failed=Count("pk", filter=Q(state__in=(MappingState.FAILED, MappingState.DEAD))),
+        )
+    )
+    annotated: QuerySet[Any] = events.annotate(counts=Subquery(counted.values("counts"), output_field=JSONField()))
+    return annotated

@@ -1,0 +1,65 @@
+"""What the page of one event shows beside the event's own facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count
+from django.urls import reverse
+
+from problematic import suggestions
+from problematic.admin import looks, retrying, tables
+from problematic.admin.advice import next_step
+from problematic.forms import TestIdsForm
+from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping
+from sync.admin import display
+
+_PAGES = ("map", "unmap", "retry", "ask_clear", "progress")
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What the reader of the page may do."""
+
+    map: bool
+    retry: bool
+    clear: bool
+
+
+def moving(event: ProblematicEvent, allowed: Allowed) -> dict[str, Any]:
+    """The part that changes while a retry runs: its progress, and the mapped tests."""
+    mappings = event.mappings.select_related("mapped_by").order_by("test_id")
+    shown = list(mappings[: tables.MOST_ROWS])
+    job = retrying.latest(event)
+    titles = looks.titles_of(mapping.test_id for mapping in shown)
+    return {
+        "job": retrying.facts(job) if job else None,
+        "retrying": retrying.is_running(job),
+        "mapped": tables.mapped(shown, titles, may_map=allowed.map),
+        "all_mappings_url": display.list_url(ProblematicMapping, event__event_id__exact=str(event.pk)),
+        "is_cut": len(shown) == tables.MOST_ROWS,
+        "urls": {name: reverse(f"admin:problematic_problematicevent_{name}", args=[event.pk]) for name in _PAGES},
+    }
+
+
+def whole(event: ProblematicEvent, allowed: Allowed, text: str = "") -> dict[str, Any]:
+    """``text`` stands in the field for pasted ids."""
+    parts = moving(event, allowed)
+    found = suggestions.suggest(event) if event.is_open else []
+    titles = looks.titles_of(each.test_id for each in found)
+    states = _states(event)
+    return {
+        **parts,
+        "status": looks.event_status(event),
+        "next_step": next_step(event, states, suggested=len(found), retrying=parts["retrying"]),
+        "may_retry": allowed.retry and event.is_open and bool(states) and not parts["retrying"],
+        "may_clear": allowed.clear and event.status != EventStatus.CLEARED,
+        "map_form": TestIdsForm(initial={"test_ids": text}) if allowed.map and event.is_open else None,
+        "suggested": tables.suggested(found, titles, may_map=allowed.map) if event.is_open else None,
+        "attempts": tables.attempts(event),
+        "history": tables.history(event),
+    }
+
+
+def _states(event: ProblematicEvent) -> Mapping[str, int]:
+    return dict(event.mappings.order_by().values_list("state").annotate(Count("pk")).values_list("state", "pk__count"))

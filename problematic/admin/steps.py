@@ -1,0 +1,125 @@
+"""The steps an operator takes on an event's page: map, unmap, retry. Each is one call of the core and one message.
+
+Only POST changes anything; whoever comes by GET (back from a login, say) is led to the page.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
+
+from problematic import audit, triage
+from problematic.admin import looks, retrying
+from problematic.admin.addressing import ByPublicId, Request
+from problematic.forms import TestIdsForm
+from problematic.models import ProblematicEvent
+from problematic.triage import AlreadyClaimed, Mapped, TriageRefused
+from sync.leases import LeaseLost
+from sync.pipeline import SyncBusy
+from sync.public_ids import NoSuchId
+
+#: What the core says instead of doing something; its sentence is shown.
+REFUSALS = (TriageRefused, AlreadyClaimed, SyncBusy, LeaseLost)
+
+#: Text that was refused comes back into its field, unless it is too long for an address.
+_LONGEST_TEXT = 2_000
+
+Step = Callable[[Request, ProblematicEvent], str]
+
+
+class StepViews(ByPublicId):
+    steps: ClassVar[tuple[str, ...]] = ("map", "unmap", "retry")
+
+    def get_urls(self) -> list[URLPattern]:
+        views = [self.map_view, self.unmap_view, self.retry_view]
+        return [
+            *(
+                path(f"<str:object_id>/{name}/", self.admin_site.admin_view(view), name=self.url_name(name))
+                for name, view in zip(self.steps, views, strict=True)
+            ),
+            *super().get_urls(),
+        ]
+
+    def url_name(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+    def has_map_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, "map_tests")
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, "retry_tests")
+
+    def has_clear_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, "clear_events")
+
+    def map_view(self, request: Request, object_id: str) -> HttpResponse:
+        return self._take(request, object_id, self._map, allowed=self.has_map_permission(request))
+
+    def unmap_view(self, request: Request, object_id: str) -> HttpResponse:
+        return self._take(request, object_id, self._unmap, allowed=self.has_map_permission(request))
+
+    def retry_view(self, request: Request, object_id: str) -> HttpResponse:
+        return self._take(request, object_id, self._retry, allowed=self.has_retry_permission(request))
+
+    def _may(self, request: HttpRequest, permission: str) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm(f"problematic.{permission}")
+
+    def _take(self, request: Request, object_id: str, step: Step, *, allowed: bool) -> HttpResponse:
+        if not allowed:
+            raise PermissionDenied
+        try:
+            event: ProblematicEvent = self.find(object_id)
+        except NoSuchId as error:
+            return self.not_found(request, error)
+        page = self.address("change", event.pk)
+        if request.method != "POST":
+            return HttpResponseRedirect(page)
+        try:
+            self.message_user(request, step(request, event), messages.SUCCESS)
+        except REFUSALS as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return HttpResponseRedirect(page + _refused_text(request))
+        return HttpResponseRedirect(page)
+
+    def _map(self, request: Request, event: ProblematicEvent) -> str:
+        test_ids = _posted_ids(request)
+        with transaction.atomic():
+            result = triage.map_tests(event, test_ids, by=request.user)
+            audit.mapped(request.user, event, result)
+        return _said(result)
+
+    def _unmap(self, request: Request, event: ProblematicEvent) -> str:
+        test_ids = _posted_ids(request)
+        with transaction.atomic():
+            removed = triage.unmap(event, test_ids, by=request.user)
+            audit.unmapped(request.user, event, removed)
+        return f"Unmapped {looks.some_ids(removed)}." if removed else "It was not mapped any more."
+
+    def _retry(self, request: Request, event: ProblematicEvent) -> str:
+        if not event.is_open:
+            raise TriageRefused(f"Event {event} is {event.status}: nothing of it needs to be retried.")
+        return retrying.started(retrying.start(request, event.mappings.all(), event))
+
+
+def _posted_ids(request: Request) -> list[int]:
+    form = TestIdsForm(request.POST)
+    if not form.is_valid():
+        raise TriageRefused(form.complaint)
+    test_ids: list[int] = form.cleaned_data["test_ids"]
+    return test_ids
+
+
+def _refused_text(request: Request) -> str:
+    """The query string that brings refused text back into its field."""
+    text = request.POST.get("test_ids", "")
+    return f"?{urlencode({'test_ids': text})}" if 0 < len(text) <= _LONGEST_TEXT else ""
+
+
+def _said(result: Mapped) -> str:
+    parts = {"Mapped": result.added, "Queued again": result.revived, "Mapped before": result.unchanged}
+    return " ".join(f"{words}: {looks.some_ids(test_ids)}." for words, test_ids in parts.items() if test_ids)

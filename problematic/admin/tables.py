@@ -1,0 +1,121 @@
+"""The tables of an event's page, in the form the theme's table component reads: headers, and rows of cells."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from problematic.admin import looks
+from problematic.models import MappingState, ProblematicEvent, ProblematicMapping, RetryAttempt
+from problematic.suggestions import Suggestion
+from sync.admin import display
+
+Table = dict[str, Any]
+
+#: Longer tables are cut; the lists of mappings and attempts have them all.
+MOST_ROWS = 200
+MOST_HISTORY = 50
+
+_BUTTON = (
+    '<button type="submit" name="test_ids" value="{}" aria-label="{} {}" class="border border-base-200 bg-white '
+    "cursor-pointer font-medium px-3 py-1 rounded-default shadow-xs text-important whitespace-nowrap "
+    'hover:bg-base-100/80 dark:border-base-700 dark:bg-transparent dark:hover:bg-base-800/80">{}</button>'
+)
+
+
+def mapped(mappings: Iterable[ProblematicMapping], titles: Mapping[int, str], *, may_map: bool) -> Table:
+    headers = ["Test", "State", "Attempts", "Next attempt", "Last error", "Mapped"]
+    rows = [
+        [
+            looks.test_link(mapping.test_id, titles),
+            looks.mapping_state(mapping),
+            mapping.attempts,
+            looks.next_attempt(mapping),
+            _said(mapping.last_error),
+            _when_and_who(mapping),
+            *([_unmap_button(mapping)] if may_map else []),
+        ]
+        for mapping in mappings
+    ]
+    return _table([*headers, *([""] if may_map else [])], rows)
+
+
+def suggested(suggestions: Iterable[Suggestion], titles: Mapping[int, str], *, may_map: bool) -> Table:
+    rows = [
+        [
+            looks.test_link(each.test_id, titles),
+            _said(each.reason),
+            *([_button("Map", each.test_id)] if may_map else []),
+        ]
+        for each in suggestions
+    ]
+    return _table(["Test", "Why it may be hidden here", *([""] if may_map else [])], rows)
+
+
+def attempts(event: ProblematicEvent) -> Table:
+    found = RetryAttempt.objects.filter(mapping__event=event).select_related("mapping").order_by("-pk")
+    rows = [
+        [
+            looks.ago(attempt.finished_at),
+            attempt.mapping.test_id,
+            attempt.number,
+            looks.outcome(attempt),
+            _said(attempt.detail),
+        ]
+        for attempt in found[:MOST_HISTORY]
+    ]
+    return _table(["When", "Test", "Attempt", "Outcome", "Detail"], rows)
+
+
+def history(event: ProblematicEvent) -> Table:
+    found = event.history.select_related("by").order_by("-pk")
+    rows = [
+        [
+            looks.ago(entry.at),
+            entry.get_action_display(),
+            looks.done_by(entry),
+            looks.some_ids(entry.test_ids) or display.EMPTY,
+            _said(entry.detail),
+        ]
+        for entry in found[:MOST_HISTORY]
+    ]
+    return _table(["When", "What", "By", "Test ids", "Detail"], rows)
+
+
+def events(chosen: Iterable[ProblematicEvent], test_ids: Mapping[Any, list[int]]) -> Table:
+    rows = [
+        [
+            looks.event_link(event),
+            event.product,
+            event.position_range,
+            looks.event_status(event),
+            looks.some_ids(test_ids.get(event.pk, ())) or "none",
+        ]
+        for event in chosen
+    ]
+    return _table(["Event", "Product", "Positions", "State", "Mapped test ids"], rows)
+
+
+def _table(headers: list[str], rows: Iterable[Sequence[object]]) -> Table:
+    # Each cell in an element of its own: on a phone the theme lays the parts of a cell out beside its label.
+    return {"headers": headers, "rows": [[format_html("<div>{}</div>", cell) for cell in row] for row in rows]}
+
+
+def _said(text: str) -> SafeString | str:
+    """A sentence, which gets its room."""
+    return format_html('<div class="said">{}</div>', text) if text else display.EMPTY
+
+
+def _when_and_who(mapping: ProblematicMapping) -> SafeString:
+    by = mapping.mapped_by.get_username() if mapping.mapped_by else "command line"
+    return format_html("{} by {}", looks.ago(mapping.mapped_at), by)
+
+
+def _unmap_button(mapping: ProblematicMapping) -> str:
+    return "" if mapping.state == MappingState.RUNNING else _button("Unmap", mapping.test_id)
+
+
+def _button(word: str, test_id: int) -> SafeString:
+    """Sends its test id with the form around the table."""
+    return format_html(_BUTTON, test_id, word, test_id, word)

@@ -1,0 +1,297 @@
+import os
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from problematic import claims, triage
+from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping, TriageEntry
+from problematic.triage import AlreadyClaimed, Cleared, Mapped, Scope, TriageRefused
+from sync import leases
+from sync.models import Product, SyncLease
+from sync.pipeline import SyncBusy
+from tests.factories import ProductFactory
+from tests.problematic.crowd import Crowd
+from tests.problematic.factories import ProblematicEventFactory, ProblematicMappingFactory
+from tests.sync.support import free_leases
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def event() -> ProblematicEvent:
+    """Of a customer whose API nobody serves: nothing here may need it."""
+    return ProblematicEventFactory.create()
+
+
+@pytest.fixture
+def user() -> User:
+    return User.objects.create_user("maria")
+
+
+def states(event: ProblematicEvent) -> dict[int, str]:
+    return dict(event.mappings.values_list("test_id", "state"))
+
+
+def history(event: ProblematicEvent) -> list[tuple[str, list[int]]]:
+    return [(entry.action, entry.test_ids) for entry in event.history.all()]
+
+
+def end(event: ProblematicEvent, status: EventStatus) -> None:
+    values = {"status": status, "resolved_at": timezone.now(), "resolution": "It was read through."}
+    ProblematicEvent.objects.filter(pk=event.pk).update(**values)
+
+
+def run_now(mapping: ProblematicMapping) -> ProblematicMapping:
+    return claims.claim(mapping.pk, "worker")
+
+
+def whole(*products: Product, **options: Any) -> Scope:
+    return Scope({product.customer for product in products}, **options)
+
+
+# Mapping --------------------------------------------------------------------------------------------------------------
+
+
+def test_mapped_tests_are_queued_under_exactly_that_event(event: ProblematicEvent, user: User) -> None:
+    other = ProblematicEventFactory.create(product=event.product)
+    assert triage.map_tests(event, [5, 3, 5], user) == Mapped([5, 3], [], [])
+    assert states(event) == {3: "queued", 5: "queued"}
+    assert states(other) == {}
+    assert set(event.mappings.values_list("mapped_by", flat=True)) == {user.pk}
+    assert history(event) == [("mapped", [3, 5])]
+
+
+def test_more_tests_can_be_mapped_later_and_the_same_ones_again(event: ProblematicEvent) -> None:
+    triage.map_tests(event, [1, 2])
+    assert triage.map_tests(event, [2, 3]) == Mapped([3], [], [2])
+    assert triage.map_tests(event, [1, 2, 3]) == Mapped([], [], [1, 2, 3])
+    assert states(event) == {1: "queued", 2: "queued", 3: "queued"}
+    assert history(event) == [("mapped", [1, 2]), ("mapped", [3])]
+
+
+def test_mapping_again_takes_up_what_was_dead_or_had_succeeded_and_nothing_else(event: ProblematicEvent) -> None:
+    for number, state in enumerate(("dead", "succeeded", "failed", "queued"), start=1):
+        ProblematicMappingFactory.create(event=event, test_id=number, state=state, attempts=8, last_error="no")
+    run_now(ProblematicMappingFactory.create(event=event, test_id=5))
+    assert triage.map_tests(event, [1, 2, 3, 4, 5]) == Mapped([], [1, 2], [3, 4, 5])
+    assert states(event) == {1: "queued", 2: "queued", 3: "failed", 4: "queued", 5: "running"}
+    revived = event.mappings.get(test_id=1)
+    assert (revived.attempts, revived.last_error) == (0, "")
+    assert [mapping.test_id for mapping in claims.claim_due("worker", 10)][-2:] == [1, 2]
+    assert history(event) == [("revived", [1, 2])]
+
+
+def test_dead_mappings_are_revived_together(event: ProblematicEvent, user: User) -> None:
+    for number, state in enumerate(("dead", "failed", "dead"), start=1):
+        ProblematicMappingFactory.create(event=event, test_id=number, state=state)
+    assert triage.revive(event, user) == [1, 3]
+    assert states(event) == {1: "queued", 2: "failed", 3: "queued"}
+    assert triage.revive(event, user) == []
+    assert history(event) == [("revived", [1, 3])]
+
+
+@pytest.mark.parametrize("status", [EventStatus.RESOLVED, EventStatus.CLEARED])
+def test_nothing_is_mapped_to_an_event_that_is_not_open(event: ProblematicEvent, status: EventStatus) -> None:
+    end(event, status)
+    with pytest.raises(TriageRefused) as refused:
+        triage.map_tests(event, [1])
+    assert str(refused.value) == (f"Event {event} is {status}: It was read through. Nothing needs to be mapped to it.")
+    with pytest.raises(TriageRefused):
+        triage.revive(event)
+    assert (states(event), history(event)) == ({}, [])
+
+
+@pytest.mark.parametrize("test_ids", [[], [0], [-5], [7, 2**63]], ids=str)
+def test_numbers_that_are_no_test_ids_are_refused(event: ProblematicEvent, test_ids: list[int]) -> None:
+    with pytest.raises(TriageRefused, match="Test ids are positive whole numbers"):
+        triage.map_tests(event, test_ids)
+    assert states(event) == {}
+
+
+def test_nothing_is_mapped_to_an_event_that_is_gone(event: ProblematicEvent) -> None:
+    gone = ProblematicEvent.objects.get(pk=event.pk)
+    event.delete()
+    with pytest.raises(TriageRefused, match=r"is not there any more"):
+        triage.map_tests(gone, [1])
+
+
+def test_mapping_needs_no_lease(event: ProblematicEvent) -> None:
+    leases.acquire([event.product_id], uuid4())
+    triage.map_tests(event, [1, 2])
+    assert triage.unmap(event, [1]) == [1]
+    assert states(event) == {2: "queued"}
+
+
+def test_whoever_is_nobody_leaves_no_name(event: ProblematicEvent) -> None:
+    triage.map_tests(event, [1], AnonymousUser())
+    assert event.mappings.get().mapped_by is None
+    assert event.history.get().by is None
+
+
+def map_ids_of_our_own(event_id: str) -> list[int]:
+    own = [os.getpid() * 10 + digit for digit in range(10)]
+    triage.map_tests(ProblematicEvent.objects.get(pk=event_id), [*own, 7])
+    return own
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ten_processes_that_map_at_once_lose_nothing(event: ProblematicEvent, database_url: str) -> None:
+    with Crowd(database_url, map_ids_of_our_own, str(event.pk), copies=10) as crowd:
+        mapped = {test_id for own in crowd.results() for test_id in own}
+    assert len(mapped) == 100
+    assert set(states(event)) == mapped | {7}
+    entries = [test_id for _, test_ids in history(event) for test_id in test_ids]
+    assert sorted(entries) == sorted(mapped | {7})
+
+
+# Unmapping ------------------------------------------------------------------------------------------------------------
+
+
+def test_mappings_are_taken_back_whatever_became_of_them(event: ProblematicEvent, user: User) -> None:
+    for number, state in enumerate(("queued", "failed", "dead", "succeeded"), start=1):
+        ProblematicMappingFactory.create(event=event, test_id=number, state=state)
+    ProblematicMappingFactory.create(test_id=1)
+    assert triage.unmap(event, [4, 3, 2, 99], user) == [2, 3, 4]
+    assert states(event) == {1: "queued"}
+    assert ProblematicMapping.objects.count() == 2
+    assert history(event) == [("unmapped", [2, 3, 4])]
+    assert event.history.get().by == user
+
+
+def test_taking_back_what_was_not_mapped_leaves_no_trace(event: ProblematicEvent) -> None:
+    assert triage.unmap(event, [1, 2]) == []
+    assert history(event) == []
+
+
+def test_a_test_that_is_being_retried_keeps_all_of_them_mapped(event: ProblematicEvent) -> None:
+    for number in (1, 2):
+        ProblematicMappingFactory.create(event=event, test_id=number)
+    running = run_now(event.mappings.get(test_id=2))
+    with pytest.raises(AlreadyClaimed) as refused:
+        triage.unmap(event, [1, 2])
+    assert str(refused.value) == "Test 2 is being retried right now. Wait for the result, then unmap it."
+    assert (states(event), history(event)) == ({1: "queued", 2: "running"}, [])
+    claims.fail(running, "no such test")
+    assert triage.unmap(event, [1, 2]) == [1, 2]
+
+
+def retry_unmap_and_map(event_id: str, rounds: int) -> None:
+    event = ProblematicEvent.objects.get(pk=event_id)
+    for _ in range(rounds):
+        for mapping in event.mappings.all():
+            with suppress(AlreadyClaimed):
+                claims.fail(claims.claim(mapping.pk, f"worker {os.getpid()}"), "no")
+        with suppress(AlreadyClaimed):
+            triage.unmap(event, [1, 2, 3])
+        triage.map_tests(event, [1, 2, 3])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_mapping_and_retrying_at_once_never_wait_for_each_other_in_a_ring(
+    event: ProblematicEvent, database_url: str
+) -> None:
+    triage.map_tests(event, [1, 2, 3])
+    with Crowd(database_url, retry_unmap_and_map, str(event.pk), 10, copies=6) as crowd:
+        assert crowd.results() == [None] * 6
+
+
+# Clearing -------------------------------------------------------------------------------------------------------------
+
+
+def test_clearing_puts_events_away_and_says_how_much_went(event: ProblematicEvent, user: User) -> None:
+    other = ProblematicEventFactory.create(product=event.product)
+    triage.map_tests(event, [1, 2, 3])
+    triage.map_tests(other, [3, 4])
+    assert triage.clear(whole(event.product), user) == Cleared(2, 5)
+    assert not ProblematicMapping.objects.exists()
+    for each in (event, other):
+        each.refresh_from_db()
+        assert (each.status, each.resolution) == (EventStatus.CLEARED, "Cleared by maria.")
+    entries = list(TriageEntry.objects.filter(action=TriageEntry.Action.CLEARED).order_by("pk"))
+    assert {(entry.event, *entry.test_ids) for entry in entries} == {(event, 1, 2, 3), (other, 3, 4)}
+    assert {entry.by for entry in entries} == {user}
+    assert {entry.at for entry in entries} == {event.resolved_at}
+    assert [entry.detail for entry in entries] == ["It was open before."] * 2
+    assert free_leases()
+
+
+def test_clearing_where_nothing_is_clears_nothing(event: ProblematicEvent) -> None:
+    assert triage.clear(whole(ProductFactory.create())) == Cleared(0, 0)
+    triage.clear(whole(event.product))
+    assert triage.clear(whole(event.product)) == Cleared(0, 0)
+    event.refresh_from_db()
+    assert event.resolution == "Cleared by the command line."
+    assert [action for action, _ in history(event)] == ["cleared"]
+
+
+def test_a_scope_is_customers_products_and_whether_they_resolved(event: ProblematicEvent) -> None:
+    second = ProblematicEventFactory.create(product__customer=event.product.customer)
+    resolved = ProblematicEventFactory.create(product=second.product)
+    end(resolved, EventStatus.RESOLVED)
+    foreign = ProblematicEventFactory.create()
+
+    def chosen(scope: Scope) -> set[ProblematicEvent]:
+        return set(scope.events())
+
+    assert chosen(whole(event.product)) == {event, second, resolved}
+    assert chosen(whole(event.product, product_ids=[second.product_id])) == {second, resolved}
+    assert chosen(whole(event.product, resolved_only=True)) == {resolved}
+    assert chosen(whole(event.product, product_ids=[foreign.product_id])) == set()
+    assert chosen(whole(event.product, foreign.product)) == {event, second, resolved, foreign}
+    assert triage.clear(whole(event.product, resolved_only=True)) == Cleared(1, 0)
+    assert chosen(whole(event.product)) == {event, second}
+
+
+@pytest.mark.parametrize("products", [[], [0]], ids=["all", "named"])
+def test_clearing_waits_for_nobody_and_changes_nothing_while_a_product_is_written(
+    event: ProblematicEvent, products: Collection[int]
+) -> None:
+    busy = ProblematicEventFactory.create(product__customer=event.product.customer)
+    triage.map_tests(event, [1])
+    [held], _ = leases.acquire([busy.product_id], uuid4())
+    scope = whole(event.product, product_ids=[event.product_id, busy.product_id] if products else [])
+    with pytest.raises(SyncBusy, match=r"^Sync in progress\. Retry in \d+ seconds?\."):
+        triage.clear(scope)
+    assert states(event) == {1: "queued"}
+    assert ProblematicEvent.objects.open().count() == 2
+    assert list(SyncLease.objects.exclude(holder=None).values_list("pk", flat=True)) == [busy.product_id]
+    held.release()
+    assert triage.clear(scope) == Cleared(2, 1)
+
+
+def test_what_is_cleared_while_it_is_retried_cannot_be_settled(event: ProblematicEvent) -> None:
+    running = run_now(ProblematicMappingFactory.create(event=event))
+    triage.clear(whole(event.product))
+    with pytest.raises(AlreadyClaimed, match="taken over or withdrawn meanwhile"):
+        claims.settle(running)
+
+
+# Pasted ids -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["12 345 6", "12,345,6", "12, 345;6", "#12\n#345\r\n #6\n", "12 12 345,,6 345", "0012 345\t6"]
+)
+def test_ids_are_read_as_people_paste_them(text: str) -> None:
+    assert triage.read_test_ids(text) == [12, 345, 6]
+
+
+@pytest.mark.parametrize("text", ["", " \n", "#", "abc", "12 x3", "-5", "1.5", "٣", "²", "0", str(2**63), "evt_12"])
+def test_what_is_no_test_id_is_named(text: str) -> None:
+    with pytest.raises(TriageRefused, match=r"is no test id\. Give numbers, separated by spaces, commas or lines\."):
+        triage.read_test_ids(text)
+
+
+@given(
+    ids=st.lists(st.integers(1, 2**63 - 1), min_size=1, unique=True),
+    between=st.sampled_from([" ", ",", ", ", ";", "\n", "\r\n", "\t", " #", ",#"]),
+)
+def test_every_list_of_ids_is_read_back(ids: list[int], between: str) -> None:
+    assert triage.read_test_ids(between.join(map(str, ids))) == ids
