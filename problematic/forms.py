@@ -28,9 +28,7 @@ class TestIdsForm(forms.Form):
     def clean_test_ids(self) -> list[int]:
         text: str = self.cleaned_data["test_ids"]
         if endless := re.search(rf"\d{{{_LONGEST_WORD},}}", text):
-            raise ValidationError(
-                f"{endless[0][:20]}… is no test id. Give numbers, separated by spaces, commas or lines."
-            )
+            raise ValidationError(f"{endless[0][:20]}… is no test id: it is far too long.")
         try:
             test_ids = triage.read_test_ids(text)
         except triage.BadTestIds as error:

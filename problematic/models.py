@@ -76,6 +76,7 @@ class ProblematicEvent(models.Model):
         )
         indexes = (
             models.Index(fields=["status", "-last_seen_at"], name="event_by_status"),
+            models.Index(fields=["status", "-first_seen_at", "-event_id"], name="event_by_age"),
             models.Index(fields=["product", "status"], name="event_by_product"),
         )
         permissions = (

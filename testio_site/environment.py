@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import Error as DriverError
@@ -21,9 +21,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sync.testio import address
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps", "filesystem", "memory")
 
 
@@ -54,21 +55,9 @@ def _slug(name: str) -> str:
     return name
 
 
-def _is_api_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        is_odd = parts.username or parts.query or parts.fragment or parts.port == 0
-    except ValueError:
-        return False
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-    return is_safe and bool(parts.hostname) and not is_odd
-
-
 def _api_address(url: str) -> str:
-    if not _is_api_address(url):
-        raise ValueError(
-            "must be an https:// address (http:// only for this machine itself), such as https://api.test.io/customer/v2"
-        )
+    if not address.is_safe(url):
+        raise ValueError(address.RULE)
     return url.rstrip("/")
 
 

@@ -79,9 +79,15 @@ TEMPLATES = [
     },
 ]
 
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+
 UNFOLD = {
     "SITE_TITLE": "TestIO Desk",
     "SITE_HEADER": "TestIO Desk",
+    "SITE_SYMBOL": "fact_check",
+    "SITE_URL": None,
+    "SIDEBAR": {"show_search": True, "navigation": "sync.admin.navigation.sidebar"},
 }
 
 # Database -------------------------------------------------------------------------------------------------------------
@@ -114,6 +120,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = "testio_site.formats"  # 24-hour times
 
 # Static files ---------------------------------------------------------------------------------------------------------
 

@@ -101,9 +101,7 @@ class ClearViews(StepViews):
             return self._refuse(request, "Choose the events to clear in the list.")
         selection = Selection.of(form.cleaned_data["events"])
         if selection.events and selection.fingerprint != form.cleaned_data["fingerprint"]:
-            said = (
-                "Nothing was cleared: something was mapped, unmapped or cleared meanwhile. Look again at what will go."
-            )
+            said = "Nothing was cleared: what would go has changed meanwhile. Look at it again."
             self.message_user(request, said, messages.WARNING)
         elif selection.events and self._cleared(request, selection):
             return HttpResponseRedirect(self.address("changelist"))

@@ -40,6 +40,7 @@ class ProblematicEventAdmin(ClearViews, ReadOnlyAdmin):
         "boundary_after_id", "status", "occurrences", "first_seen_at", "last_seen_at",
     )  # fmt: skip
     list_filter = (StateFilter, ("product", RelatedFilter), CustomerFilter, AgeFilter)
+    list_per_page = 25
     list_before_template = f"{TEMPLATES}/states.html"
     sortable_by = ("seen", "first_seen", "last_seen")
     ordering: ClassVar[tuple[str, ...]] = ("-last_seen_at",)

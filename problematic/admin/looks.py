@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.utils import timezone
 from django.utils.formats import localize
@@ -49,6 +50,12 @@ _IDS_SHOWN = 12
 _TITLE_LENGTH = 60
 
 
+@cache
+def _label(text: str, colour: str) -> str:
+    """A list shows the same few labels over and over, and each costs a template."""
+    return display.label(text, colour)
+
+
 def many(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
@@ -65,11 +72,11 @@ def event_link(event: ProblematicEvent) -> SafeString:
 
 
 def event_status(event: ProblematicEvent) -> str:
-    return display.label(event.status, EVENT_COLOURS[EventStatus(event.status)])
+    return _label(event.status, EVENT_COLOURS[EventStatus(event.status)])
 
 
 def mapping_state(mapping: ProblematicMapping) -> str:
-    return display.label(*STATES[MappingState(mapping.state)])
+    return _label(*STATES[MappingState(mapping.state)])
 
 
 def ago(moment: datetime) -> SafeString | str:
@@ -87,12 +94,12 @@ def next_attempt(mapping: ProblematicMapping) -> str:
 
 
 def outcome(attempt: RetryAttempt) -> str:
-    return display.label(attempt.get_outcome_display(), OUTCOME_COLOURS[RetryAttempt.Outcome(attempt.outcome)])
+    return _label(attempt.get_outcome_display(), OUTCOME_COLOURS[RetryAttempt.Outcome(attempt.outcome)])
 
 
 def job_status(job: RetryJob) -> str:
     status = shown_status(job)
-    return display.label(status.label, JOB_COLOURS[status])
+    return _label(status.label, JOB_COLOURS[status])
 
 
 def shown_status(job: RetryJob) -> RetryJob.Status:

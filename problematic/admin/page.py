@@ -35,6 +35,7 @@ def moving(event: ProblematicEvent, allowed: Allowed) -> dict[str, Any]:
     return {
         "job": retrying.facts(job) if job else None,
         "retrying": retrying.is_running(job),
+        "may_map": allowed.map,
         "mapped": tables.mapped(shown, titles, may_map=allowed.map),
         "all_mappings_url": display.list_url(ProblematicMapping, event__event_id__exact=str(event.pk)),
         "is_cut": len(shown) == tables.MOST_ROWS,

@@ -20,7 +20,7 @@ class Bug(Synced):
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="bugs", db_index=False)
     test = models.ForeignKey(Test, on_delete=models.SET_NULL, null=True, blank=True, related_name="bugs")
     mentioned_test_id = models.BigIntegerField(null=True, blank=True)
-    # Indexed, or else every test feature that is deleted would look for its bugs by reading them all.
+    # Its index also keeps a deleted test feature from looking for its bugs by reading them all.
     test_feature = models.ForeignKey(TestFeature, on_delete=models.SET_NULL, null=True, blank=True, related_name="bugs")
     feature = models.ForeignKey(Feature, on_delete=models.SET_NULL, null=True, blank=True, related_name="bugs")
     author = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, blank=True, related_name="bugs")

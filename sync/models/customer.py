@@ -3,12 +3,20 @@
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 
 from sync import encryption
+from sync.testio import address
 
 PRODUCTION_API = "https://api.test.io/customer/v2"
+
+
+def refuse_unsafe_address(url: str) -> None:
+    """A validator: whatever address is stored here gets the customer's token."""
+    if not address.is_safe(url):
+        raise ValidationError(f"The address {address.RULE}.")
 
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
@@ -20,7 +28,9 @@ class Customer(models.Model):
     """One TestIO account: where its API is, the token to read it with, and what of it to keep."""
 
     name = models.SlugField(max_length=63, unique=True)
-    api_base_url = models.URLField("API base URL", max_length=500, default=PRODUCTION_API)
+    api_base_url = models.URLField(
+        "API base URL", max_length=500, default=PRODUCTION_API, validators=[refuse_unsafe_address]
+    )
     encrypted_token = models.BinaryField(default=b"", editable=False)
     product_ids = ArrayField(
         models.BigIntegerField(), default=list, blank=True, help_text="The only products to keep; empty means all."

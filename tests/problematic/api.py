@@ -5,18 +5,22 @@ from typing import Any
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from problematic.models import ProblematicEvent
+from tests.factories import MARCH
+from tests.problematic.factories import ProblematicEventFactory
+
 BASE = "/api/v1/problematic"
 
 READ, MAP, RETRY, CLEAR = "view_problematicevent", "map_tests", "retry_tests", "clear_events"
 
 
-def caller(*permissions: str, name: str = "tess", csrf: bool = False) -> Client:
-    """A client of a user who has exactly these permissions. ``csrf``: checked as for a browser."""
+def caller(*permissions: str, name: str = "tess") -> Client:
+    """A client of a user who has exactly these permissions."""
     user = User.objects.create_user(name)
     user.user_permissions.set(
         Permission.objects.filter(codename__in=permissions, content_type__app_label="problematic")
     )
-    client = Client(enforce_csrf_checks=csrf)
+    client = Client()
     client.force_login(user)
     return client
 
@@ -37,3 +41,8 @@ def kind(response: Any) -> tuple[int, str]:
 def errors(response: Any) -> dict[str, str]:
     """The reasons of a 422 by field."""
     return {each["field"]: each["reason"] for each in response.json()["errors"]}
+
+
+def resolved_event(**values: Any) -> ProblematicEvent:
+    ended = {"status": "resolved", "resolved_at": MARCH, "resolution": "A sync read through this place."}
+    return ProblematicEventFactory.create(**ended | values)

@@ -383,7 +383,7 @@ def test_of_ten_processes_at_once_exactly_one_wins(product: Product, database_ur
     assert [seconds for _, refused in answers for seconds in refused if not 590 <= seconds <= 600] == []
 
 
-def take_turns(line: Connection, product_id: int, turns: int) -> None:
+def take_turns(line: Connection, product_id: int, turns: int, pause: float) -> None:
     dice = random.Random(os.getpid())
     while turns:
         held, _ = acquire([product_id], uuid4())
@@ -397,7 +397,7 @@ def take_turns(line: Connection, product_id: int, turns: int) -> None:
                 lease.prove()
                 cursor.execute("UPDATE turn SET ended = clock_timestamp() WHERE token = %s", [lease.token])
             lease.release()
-        time.sleep(dice.random() / 10)  # those who wait must leave the holder some of the machine
+        time.sleep(dice.random() * pause)  # those who wait must leave the holder some of the machine
 
 
 @pytest.fixture
@@ -412,16 +412,19 @@ def turns() -> Iterator[None]:
 
 @committed
 @pytest.mark.parametrize(
-    ("processes", "each"), [(6, 5), pytest.param(50, 20, marks=pytest.mark.stress)], ids=["few", "many"]
+    ("processes", "each", "pause"),
+    [(6, 5, 0.05), pytest.param(50, 20, 1.0, marks=pytest.mark.stress)],
+    ids=["few", "many"],
 )
 def test_there_are_never_two_holders_at_once(
-    product: Product, turns: None, database_url: str, processes: int, each: int
+    product: Product, turns: None, database_url: str, processes: int, each: int, pause: float
 ) -> None:
     with ExitStack() as running:
-        crowd = [running.enter_context(Another(database_url, take_turns, product.pk, each)) for _ in range(processes)]
+        arguments = (product.pk, each, pause)
+        crowd = [running.enter_context(Another(database_url, take_turns, *arguments)) for _ in range(processes)]
         for process in crowd:
             process.begin()
-        assert {process.end(300) for process in crowd} == {0}
+        assert {process.end(600) for process in crowd} == {0}
     with connection.cursor() as cursor:
         cursor.execute("SELECT array_agg(token ORDER BY token) FROM turn WHERE ended IS NOT NULL")
         assert cursor.fetchone() == (list(range(1, processes * each + 1)),)

@@ -32,6 +32,13 @@ def user(db: None) -> User:
 
 
 @pytest.fixture
+def admin(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
 def browser(user: User) -> Client:
     """Logged in, and checked for CSRF as browsers are."""
     client = Client(enforce_csrf_checks=True)
@@ -131,13 +138,6 @@ def test_a_body_that_is_too_large_is_refused(admin: Client, settings: Settings) 
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
     response = admin.post(CLEAR, {"product_ids": [1, 2, 3]}, content_type="application/json")
     assert _problem(response) == (413, "/problems/too-large")
-
-
-@pytest.fixture
-def admin(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def test_everything_wrong_with_a_request_is_named_at_once(admin: Client) -> None:

@@ -85,7 +85,7 @@ class Command(DeskCommand):
         if options["json"]:
             self.print_json({"events": [listings.as_json(event) for event in events]})
         elif not events:
-            self.stdout.write("No failed sync events: everything TestIO lists could be read.")
+            self.stdout.write("No failed sync events are open. With --all, resolved and cleared ones are listed too.")
         else:
             self.show(*(_card(event) for event in events), _HINT)
         return 0
@@ -220,15 +220,17 @@ def _refuse_unfollowed(customer: Customer, product_id: int) -> None:
 def _card(event: ProblematicEvent) -> Table:
     ids = listings.mapped_test_ids(event)
     table = Table(title=f"{event} · {event.get_status_display()}", show_header=False, title_justify="left", width=100)
+    table.add_column(width=10)  # the same for all cards, so that they stand below each other
+    table.add_column(ratio=1)
     table.add_row("Event", str(event.event_id))
     table.add_row("Product", str(event.product))
     table.add_row("Positions", f"{event.position_range} ({event.size} unreadable)")
-    table.add_row(
-        "Attempts", f"{event.recovery_attempts}, seen {event.occurrences} times, last {when(event.last_seen_at)}"
-    )
+    seen = "once" if event.occurrences == 1 else f"{event.occurrences} times, last"
+    table.add_row("Attempts", f"{event.recovery_attempts}, seen {seen} {when(event.last_seen_at)}")
     table.add_row("Before", _neighbour(event.boundary_before_id, event.boundary_before_end_at, "top of the list"))
     table.add_row("After", _neighbour(event.boundary_after_id, event.boundary_after_end_at, "end of the list"))
-    table.add_row("Mapped", f"{', '.join(map(str, ids))} ({len(ids)} tests)" if ids else "(none)")
+    count = "1 test" if len(ids) == 1 else f"{len(ids)} tests"
+    table.add_row("Mapped", f"{', '.join(map(str, ids))} ({count})" if ids else "(none)")
     if event.resolution:
         table.add_row("Resolution", event.resolution)
     return table

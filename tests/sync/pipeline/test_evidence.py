@@ -4,11 +4,21 @@ import pytest
 
 from sync.models import Bug, Customer, Feature, Product, Test, TestFreshness
 from sync.models.run import SyncEvent
-from sync.sandbox import SandboxServer
+from sync.sandbox import SandboxServer, World
 from sync.sandbox.comparison import compare
-from tests.sync.support import content, read_later, sync, warnings_of
+from tests.sync.support import content, read_later, sync, warnings_of, world_of
 
 FULL, INCREMENTAL = SyncEvent.Mode.FULL, SyncEvent.Mode.INCREMENTAL
+
+
+@pytest.fixture
+def world() -> World:
+    """Lists of even length, so that half of one is exactly half."""
+    world = world_of()
+    for product_id in world.product_ids():
+        world.delete_test(world.tests_of(product_id)[-1])
+        world.delete_feature(world.feature_ids(product_id)[-1])
+    return world
 
 
 @pytest.mark.parametrize(

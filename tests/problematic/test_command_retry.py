@@ -1,0 +1,141 @@
+"""`manage.py problematic retry` against a TestIO that answers over HTTP."""
+
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from problematic import triage
+from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping
+from sync import leases
+from sync.models import Customer, Test
+from sync.sandbox import SandboxServer, World
+from tests.factories import ProductFactory
+from tests.problematic.factories import ProblematicEventFactory
+from tests.problematic.shell import desk
+from tests.sync.support import Outcome, finish, start
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NO_SUCH_TEST = 4_000_000_000
+
+
+@pytest.fixture
+def event(customer: Customer, product_id: int) -> ProblematicEvent:
+    return ProblematicEventFactory.create(product=ProductFactory.create(id=product_id, customer=customer))
+
+
+def resolve(event: ProblematicEvent) -> None:
+    ended = {"status": EventStatus.RESOLVED, "resolved_at": timezone.now(), "resolution": "It was read through."}
+    ProblematicEvent.objects.filter(pk=event.pk).update(**ended)
+
+
+def states() -> dict[int, str]:
+    return dict(ProblematicMapping.objects.values_list("test_id", "state"))
+
+
+def test_a_retry_says_what_it_came_to(event: ProblematicEvent, world: World) -> None:
+    good, broken = world.tests_of(event.product_id)[:2]
+    world.break_records(tests=[broken])
+    triage.map_tests(event, [good, broken, NO_SUCH_TEST])
+    done = desk("retry", str(event.product_id))
+    assert done.code == 3
+    assert done.stdout == (
+        "Retried 3: 1 succeeded, 2 failed.\n"
+        f"- Test {broken}: TestIO still cannot read it (500). Retry once TestIO has repaired it.\n"
+        f"- Test {NO_SUCH_TEST}: TestIO has no such test (404). Check the number; unmap it if it was a mistake.\n"
+    )
+    assert done.stderr == "1 of 3 retried, 0 failed\n2 of 3 retried, 1 failed\n3 of 3 retried, 2 failed\n"
+    assert states() == {good: "succeeded", broken: "failed", NO_SUCH_TEST: "failed"}
+    world.repair()
+    assert desk("unmap", str(event), str(NO_SUCH_TEST)).code == 0
+    assert desk("retry", "--event", str(event)) == Outcome(
+        0, "Retried 1: 1 succeeded, 0 failed.\n", "1 of 1 retried, 0 failed\n"
+    )
+    assert set(Test.objects.values_list("pk", flat=True)) == {good, broken}
+
+
+def test_a_retry_as_json_is_one_document(event: ProblematicEvent, world: World) -> None:
+    triage.map_tests(event, [world.tests_of(event.product_id)[0], NO_SUCH_TEST])
+    done = desk("retry", "--all", "--json")
+    assert done.code == 3
+    why = f"Test {NO_SUCH_TEST}: TestIO has no such test (404). Check the number; unmap it if it was a mistake."
+    assert done.json == {"tests_retried": 2, "tests_succeeded": 1, "tests_failed": 1, "errors": [why]}
+
+
+def test_a_retry_where_nothing_is_mapped_is_fine(event: ProblematicEvent, sandbox: SandboxServer) -> None:
+    for which in ([str(event.product_id)], ["--event", str(event)], ["--all"]):
+        assert desk("retry", *which) == Outcome(0, "Nothing is mapped there, so nothing was retried.\n", "")
+        assert desk("retry", *which, "--json").json == {
+            "tests_retried": 0,
+            "tests_succeeded": 0,
+            "tests_failed": 0,
+            "errors": [],
+        }
+    assert sandbox.stats.total == 0
+
+
+def test_a_retry_is_about_one_event_one_product_or_all(event: ProblematicEvent, world: World) -> None:
+    same_product = ProblematicEventFactory.create(product=event.product)
+    order = world.tests_of(event.product_id)
+    triage.map_tests(event, [order[0]])
+    triage.map_tests(same_product, [order[1]])
+    assert desk("retry", "--event", same_product.public_id, "--json").json["tests_retried"] == 1
+    assert states() == {order[0]: "queued", order[1]: "succeeded"}
+    assert desk("retry", str(event.product_id), "--json").json["tests_retried"] == 1
+    assert set(states().values()) == {"succeeded"}
+
+
+def test_what_is_left_of_a_resolved_event_is_retried_when_it_is_named(event: ProblematicEvent, world: World) -> None:
+    triage.map_tests(event, world.tests_of(event.product_id)[:1])
+    resolve(event)
+    assert desk("retry", "--all", "--json").json["tests_retried"] == 0
+    assert desk("retry", "--event", str(event), "--json").json["tests_succeeded"] == 1
+
+
+@pytest.mark.parametrize("which", ["product", "event"])
+def test_a_product_outside_the_filter_is_refused(event: ProblematicEvent, which: str) -> None:
+    Customer.objects.update(product_ids=[3, 1])
+    triage.map_tests(event, [5])
+    arguments = [str(event.product_id)] if which == "product" else ["--event", str(event)]
+    outcome = desk("retry", *arguments)
+    assert (outcome.code, outcome.stdout) == (1, "")
+    assert f"Product {event.product_id} is outside the filter of customer acme, which allows 1, 3." in outcome.stderr
+    assert states() == {5: "queued"}
+
+
+def test_a_product_nobody_knows_is_wrong_usage(event: ProblematicEvent) -> None:
+    outcome = desk("retry", "77")
+    assert outcome.code == 2
+    assert "Customer acme has no product 77." in outcome.stderr
+
+
+def test_a_busy_product_is_said_with_the_seconds(event: ProblematicEvent, sandbox: SandboxServer) -> None:
+    triage.map_tests(event, [5])
+    leases.acquire([event.product_id], uuid4())
+    outcome = desk("retry", str(event.product_id))
+    assert (outcome.code, outcome.stdout) == (75, "")
+    assert "Sync in progress. Retry in " in outcome.stderr
+    refused = desk("retry", "--all", "--json")
+    assert (refused.code, refused.json["status"], refused.json["retry_after"] > 0) == (75, "busy", True)
+    assert sandbox.stats.total == 0
+    assert states() == {5: "queued"}
+
+
+def test_a_retry_can_wait_for_the_end_of_a_sync(event: ProblematicEvent, world: World, database_url: str) -> None:
+    triage.map_tests(event, world.tests_of(event.product_id)[:1])
+    [held], _ = leases.acquire([event.product_id], uuid4())
+    process = start(database_url, "problematic", "retry", "--all", "--wait", "--json")
+    assert desk("retry", "--all").code == 75
+    held.release()
+    done = finish(process)
+    assert (done.code, done.json["tests_succeeded"]) == (0, 1)
+
+
+def test_a_refused_token_is_named_and_not_shown(event: ProblematicEvent, sandbox: SandboxServer) -> None:
+    triage.map_tests(event, [5])
+    sandbox.faults.set(refuse=401)
+    outcome = desk("retry", "--all")
+    assert (outcome.code, outcome.stdout) == (1, "")
+    assert "TestIO does not accept this customer's API token (HTTP 401" in outcome.stderr
+    assert sandbox.token not in outcome.stderr

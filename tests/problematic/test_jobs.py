@@ -1,0 +1,206 @@
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from problematic import jobs, triage
+from problematic.models import MappingState, ProblematicEvent, ProblematicMapping, RetryJob
+from sync import leases
+from sync.models import Customer, Product, Test
+from sync.sandbox import SandboxServer, World
+from tests.factories import ProductFactory
+from tests.problematic.factories import ProblematicEventFactory, RetryJobFactory
+from tests.sync.support import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NO_SUCH_TEST = 4_000_000_000
+
+
+@pytest.fixture
+def product(customer: Customer, product_id: int) -> Product:
+    return ProductFactory.create(id=product_id, customer=customer)
+
+
+@pytest.fixture
+def event(product: Product) -> ProblematicEvent:
+    return ProblematicEventFactory.create(product=product)
+
+
+@pytest.fixture
+def its_tests(world: World, product_id: int) -> list[int]:
+    return world.tests_of(product_id)
+
+
+def everything() -> "QuerySet[ProblematicMapping]":
+    return ProblematicMapping.objects.all()
+
+
+def finished(job: RetryJob) -> RetryJob:
+    wait_until(lambda: RetryJob.objects.get(pk=job.pk).status != RetryJob.Status.RUNNING, "the end of the job")
+    return RetryJob.objects.get(pk=job.pk)
+
+
+def run(**fields: object) -> RetryJob:
+    """A job on everything that is mapped, to its end, in this thread."""
+    job = RetryJobFactory.create(mapping_ids=list(everything().values_list("pk", flat=True)), **fields)
+    jobs.run(job)
+    return RetryJob.objects.get(pk=job.pk)
+
+
+def counts(job: RetryJob) -> tuple[str, int, int, int]:
+    return job.status, job.tests_retried, job.tests_succeeded, job.tests_failed
+
+
+def test_a_job_runs_by_itself_and_ends_with_its_counts(
+    event: ProblematicEvent, its_tests: list[int], user: User
+) -> None:
+    triage.map_tests(event, its_tests[:2])
+    job = jobs.start(everything(), by=user, event=event)
+    assert (job.status, job.total, job.requested_by, job.event) == (RetryJob.Status.RUNNING, 2, user, event)
+    done = finished(job)
+    assert counts(done) == ("succeeded", 2, 2, 0)
+    assert (done.errors, done.finished_at is not None) == ([], True)
+    assert Test.objects.count() == 2
+
+
+def test_a_job_begins_when_its_row_can_be_seen(event: ProblematicEvent, its_tests: list[int]) -> None:
+    triage.map_tests(event, its_tests[:1])
+    with transaction.atomic():
+        job = jobs.start(everything())
+        assert not any(thread.name == f"retry-{job}" for thread in threading.enumerate())
+    assert finished(job).tests_succeeded == 1
+
+
+def test_a_job_that_is_rolled_back_never_begins(
+    sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int]
+) -> None:
+    triage.map_tests(event, its_tests[:1])
+    with transaction.atomic():
+        jobs.start(everything())
+        transaction.set_rollback(True)
+    assert not RetryJob.objects.exists()
+    assert sandbox.stats.total == 0
+
+
+def test_what_has_succeeded_is_not_part_of_a_job(event: ProblematicEvent, its_tests: list[int]) -> None:
+    triage.map_tests(event, its_tests[:2])
+    event.mappings.filter(test_id=its_tests[0]).update(state=MappingState.SUCCEEDED)
+    job = jobs.start(everything())
+    assert job.mapping_ids == [event.mappings.get(test_id=its_tests[1]).pk]
+    finished(job)
+
+
+def test_nothing_mapped_is_done_at_once(customer: Customer, sandbox: SandboxServer) -> None:
+    assert counts(finished(jobs.start(everything()))) == ("succeeded", 0, 0, 0)
+    assert sandbox.stats.total == 0
+
+
+def test_a_job_with_failures_names_them(event: ProblematicEvent, its_tests: list[int]) -> None:
+    triage.map_tests(event, [its_tests[0], NO_SUCH_TEST])
+    job = run()
+    assert counts(job) == ("partial", 2, 1, 1)
+    [error] = job.errors
+    assert error.startswith(f"Test {NO_SUCH_TEST}: TestIO has no such test (404).")
+
+
+def test_progress_can_be_watched(sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int]) -> None:
+    triage.map_tests(event, its_tests[:3])
+    seen: list[tuple[str, int, int, int]] = []
+
+    def look(_: object) -> None:
+        seen.append(counts(RetryJob.objects.get()))
+        connection.close()
+
+    for test_id in its_tests[:3]:
+        sandbox.faults.when(f"/exploratory_tests/{test_id}", look)
+    run()
+    assert seen == [("running", 0, 0, 0), ("running", 1, 1, 0), ("running", 2, 2, 0)]
+
+
+def test_a_job_waits_for_a_product_that_is_being_written(
+    event: ProblematicEvent, its_tests: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("problematic.retry._LOOK_AGAIN", 0.02)
+    triage.map_tests(event, its_tests[:1])
+    [held], _ = leases.acquire([event.product_id], uuid4())
+    job = jobs.start(everything())
+    assert RetryJob.objects.get().status == RetryJob.Status.RUNNING
+    held.release()
+    assert counts(finished(job)) == ("succeeded", 1, 1, 0)
+
+
+def test_a_refused_token_fails_the_job_and_is_named(
+    sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int]
+) -> None:
+    triage.map_tests(event, its_tests[:2])
+    sandbox.faults.set(refuse=403)
+    job = run()
+    assert counts(job) == ("failed", 0, 0, 0)
+    [error] = job.errors
+    assert error.startswith("TestIO does not accept this customer's API token (HTTP 403")
+    assert sandbox.token not in error
+    assert set(everything().values_list("state", "attempts")) == {("queued", 0)}
+
+
+def test_what_was_done_before_a_job_failed_is_still_counted(
+    sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int]
+) -> None:
+    triage.map_tests(event, its_tests[:2])
+    sandbox.faults.when(f"/exploratory_tests/{its_tests[1]}", lambda _: sandbox.faults.set(refuse=401))
+    assert counts(run()) == ("failed", 1, 1, 0)
+
+
+def test_an_error_nobody_foresaw_does_not_leave_the_job_running(
+    event: ProblematicEvent, its_tests: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    triage.map_tests(event, its_tests[:1])
+    with uncountable_jobs(), caplog.at_level(logging.ERROR):
+        job = finished(jobs.start(everything()))
+        wait_until(lambda: bool(caplog.messages), "the log's line")
+    assert job.status == RetryJob.Status.FAILED
+    assert job.errors == [
+        "The retry stopped on an unexpected error; the log has its details. What it had stored stays."
+    ]
+    assert caplog.messages == [f"Retry job {job} could not be finished; what it had stored stays."]
+    assert Test.objects.count() == 1
+
+
+@contextmanager
+def uncountable_jobs() -> Iterator[None]:
+    """A database that refuses to store what a job has done so far."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no counting'; END $$;"
+            "CREATE TRIGGER refuse BEFORE UPDATE OF tests_retried ON problematic_retryjob"
+            " FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+        try:
+            yield
+        finally:
+            cursor.execute("DROP TRIGGER refuse ON problematic_retryjob; DROP FUNCTION refuse()")
+
+
+def test_a_job_whose_process_is_gone_is_interrupted(customer: Customer) -> None:
+    dead = RetryJobFactory.create(pid=None)
+    living = RetryJobFactory.create()
+    far_away = RetryJobFactory.create(host="elsewhere", pid=None)
+    assert jobs.interrupt_dead() == 1
+    assert jobs.interrupt_dead() == 0
+    states = dict(RetryJob.objects.values_list("pk", "status"))
+    assert states == {dead.pk: "interrupted", living.pk: "running", far_away.pk: "running"}
+    assert RetryJob.objects.get(pk=dead.pk).finished_at is not None
+
+
+def test_an_ended_job_is_not_ended_again(event: ProblematicEvent, its_tests: list[int]) -> None:
+    triage.map_tests(event, its_tests[:1])
+    job = RetryJobFactory.create(mapping_ids=list(everything().values_list("pk", flat=True)), pid=None)
+    jobs.interrupt_dead()
+    jobs.run(job)
+    assert RetryJob.objects.get().status == RetryJob.Status.INTERRUPTED
