@@ -53,7 +53,7 @@ def _measure(wanted: set[str], options: argparse.Namespace) -> dict[str, Json]:
     if "lease" in wanted:
         figures["lease"] = _part("lease", rounds=500)
     if wanted & {"memory", "linear"}:
-        figures |= _growth(options.repeat)
+        figures |= _growth(wanted, options.repeat)
     return figures
 
 
@@ -75,9 +75,12 @@ def _first_syncs(size: str, repeat: int) -> dict[str, Json]:
     }
 
 
-def _growth(repeat: int) -> dict[str, Json]:
-    medium, (large,) = _syncs_without_latency("medium", repeat), _syncs_without_latency("large", 1)
-    return {"memory": judging.memory(large), "linear": judging.linear(medium, large)}
+def _growth(wanted: set[str], repeat: int) -> dict[str, Json]:
+    (large,) = _syncs_without_latency("large", 1)
+    figures = {"memory": judging.memory(large)}
+    if "linear" in wanted:
+        figures["linear"] = judging.linear(_syncs_without_latency("medium", repeat), large)
+    return figures
 
 
 def _syncs_without_latency(size: str, repeat: int) -> list[Json]:

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, JSONField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -145,7 +146,7 @@ class ProblematicEventAdmin(ClearViews, ReadOnlyAdmin):
         except NoSuchId:
             return retrying.load_anew(404)
         context = {**page.moving(event, self._allowed(request)), "is_fragment": True}
-        return retrying.fragment(request, f"{TEMPLATES}/progress.html", context, goes_on=context["retrying"])
+        return TemplateResponse(request, f"{TEMPLATES}/progress.html", context)
 
     def _allowed(self, request: HttpRequest) -> page.Allowed:
         return page.Allowed(

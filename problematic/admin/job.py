@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
@@ -77,7 +78,9 @@ class RetryJobAdmin(ByPublicId, ReadOnlyAdmin):
         except NoSuchId:
             return retrying.load_anew(404)
         context = _moving(job)
-        return retrying.fragment(request, f"{TEMPLATES}/progress.html", context, goes_on=context["retrying"])
+        if not context["retrying"]:
+            return retrying.load_anew()
+        return TemplateResponse(request, f"{TEMPLATES}/progress.html", context)
 
     @admin.display(description="Job")
     def job(self, job: RetryJob) -> str:

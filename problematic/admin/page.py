@@ -14,7 +14,7 @@ from problematic.forms import TestIdsForm
 from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping
 from sync.admin import display
 
-_PAGES = ("map", "unmap", "retry", "ask_clear", "progress")
+_PAGES = ("map", "unmap", "retry", "ask_clear", "progress", "change")
 
 
 @dataclass(frozen=True, slots=True)

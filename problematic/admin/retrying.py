@@ -4,8 +4,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpResponse
 
 from problematic import audit, claims, jobs
 from problematic.admin import looks
@@ -60,12 +59,6 @@ def facts(job: RetryJob, errors: int = _ERRORS_SHOWN) -> dict[str, Any]:
     }
 
 
-def fragment(request: HttpRequest, template: str, context: dict[str, Any], *, goes_on: bool) -> HttpResponse:
-    """The answer to a page that asks how things stand; once nothing moves any more the page loads itself anew."""
-    if not goes_on:
-        return load_anew()
-    return TemplateResponse(request, template, context)
-
-
 def load_anew(status: int = 200) -> HttpResponse:
+    """The answer to a page that asks how things stand when it should load itself: all is over, or it may not know."""
     return HttpResponse(status=status, headers={"HX-Refresh": "true"})

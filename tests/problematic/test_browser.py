@@ -119,6 +119,7 @@ def test_a_gap_is_triaged_from_the_list_to_the_end(
     seen_moving.set()
     expect(page.get_by_text("All that is mapped is stored.")).to_be_visible()
     expect(page.get_by_role("status")).to_have_text("2 of 2 tried, 2 stored, 0 failed")
+    expect(page.get_by_role("textbox", name="Separated by")).to_have_value("half a thought")
     expect(page.locator("#mapped").get_by_text("stored", exact=True)).to_have_count(2)
     assert set(Test.objects.filter(pk__in=gap).values_list("pk", flat=True)) == set(gap)
     assert Bug.objects.filter(test__in=gap).count() == sum(len(world.bugs_of(test_id)) for test_id in gap)

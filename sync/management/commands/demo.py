@@ -15,12 +15,14 @@ from sync.management.base import FAILED, DeskCommand
 from sync.management.progress import display
 from sync.models import Customer, SyncEvent
 from sync.pipeline import SyncOptions, sync_customer
-from sync.sandbox import SandboxServer, World
+from sync.sandbox import Faults, SandboxServer, World
 from sync.sandbox.comparison import Comparison, compare
 
 CUSTOMER = "demo"
 LOGIN = "demo"
 BROKEN = 3
+#: Shares of all calls that end in trouble with ``--flaky``.
+FLAKY = {"random_500": 0.02, "random_429": 0.02, "drop": 0.02, "truncate": 0.01, "retry_after": 0.2}
 
 
 class Command(DeskCommand):
@@ -30,6 +32,7 @@ class Command(DeskCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="Sync, print what was found, and stop.")
         parser.add_argument("--size", choices=("small", "medium", "large"), default="small")
+        parser.add_argument("--flaky", action="store_true", help="Let random calls fail, drop and break off as well.")
         parser.add_argument("--port", type=int, default=8000, help="Where the admin is served (default: 8000).")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -44,7 +47,7 @@ class Command(DeskCommand):
             )
         world = World.of_size(options["size"])
         world.break_some(tests=BROKEN)
-        with SandboxServer(world) as sandbox:
+        with SandboxServer(world, Faults(**(FLAKY if options["flaky"] else {}))) as sandbox:
             self.say(f"Sandbox TestIO API at {sandbox.base_url}, with {BROKEN} unreadable tests")
             customer = _customer(sandbox)
             with display() as progress:

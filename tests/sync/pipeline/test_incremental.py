@@ -34,6 +34,19 @@ def test_new_tests_on_top_arrive_with_their_bugs(customer: Customer, sandbox: Sa
     assert compare(sandbox.world, customer).is_complete
 
 
+def test_a_new_test_below_a_page_of_known_ones_is_found_as_long_as_those_end_late_enough(
+    customer: Customer, sandbox: SandboxServer
+) -> None:
+    world = sandbox.world
+    product_id = world.product_ids()[0]
+    for number, test_id in enumerate(world.tests_of(product_id)[:15]):
+        world.change_test(test_id, end_at=world.now + timedelta(days=20 - number))
+    sync(customer)
+    [new] = world.insert_tests(product_id, 1, position=13)
+    assert sync(customer, mode=SyncEvent.Mode.INCREMENTAL_ONLY).tests_new == 1
+    assert Test.objects.filter(pk=new).exists()
+
+
 def test_new_tests_alone_are_found_without_looking_at_anything_else(customer: Customer, sandbox: SandboxServer) -> None:
     sync(customer)
     sandbox.world.insert_tests(sandbox.world.product_ids()[0], 2, bugs=1)
