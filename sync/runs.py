@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 MAX_WARNINGS = 200
 
+_COUNTS = ("seen", "created", "updated", "missing", "gaps")
+
 
 class Cancelled(Exception):
     """Somebody asked this run to stop; everything committed so far stays."""
@@ -116,9 +118,22 @@ class Phase:
         row.gaps += gaps
         self._unclean = self._unclean or gaps > 0
 
+    @contextmanager
+    def kept_if_stored(self) -> Iterator[None]:
+        """What is counted in a block that raises was rolled back with it and is taken back."""
+        before = {name: getattr(self.row, name) for name in _COUNTS}
+        stored = False
+        try:
+            yield
+            stored = True
+        finally:
+            if not stored:
+                for name, value in before.items():
+                    setattr(self.row, name, value)
+
     def save(self) -> None:
         self.row.api_calls = self.meter.calls
-        self.row.save(update_fields=["seen", "created", "updated", "missing", "gaps", "api_calls", "warnings"])
+        self.row.save(update_fields=[*_COUNTS, "api_calls", "warnings"])
 
     def close(self, status: Status | None = None, error: str = "") -> None:
         """Store the end of the phase; without a status the problems met decide it."""

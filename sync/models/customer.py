@@ -16,7 +16,7 @@ PRODUCTION_API = "https://api.test.io/customer/v2"
 def refuse_unsafe_address(url: str) -> None:
     """A validator: whatever address is stored here gets the customer's token."""
     if not address.is_safe(url):
-        raise ValidationError(f"The address {address.RULE}.")
+        raise ValidationError(f"It {address.RULE}.")
 
 
 class CustomerQuerySet(models.QuerySet["Customer"]):

@@ -130,7 +130,7 @@ class Work:
     @contextmanager
     def page(self, phase: Phase) -> Iterator[None]:
         """One unit that is stored whole or not at all: rows, signals and progress, under the proven lease."""
-        with transaction.atomic():
+        with phase.kept_if_stored(), transaction.atomic():
             self.lease.prove()
             yield
             phase.save()

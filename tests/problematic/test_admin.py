@@ -436,10 +436,17 @@ def test_a_job_whose_process_is_gone_is_shown_as_interrupted(desk: Client) -> No
 
 @pytest.mark.parametrize("who", ["nobody", "clerk"])
 def test_a_page_that_asks_after_its_login_has_ended_loads_itself_anew(who: str) -> None:
-    event = ProblematicEventFactory.create()
+    job = RetryJobFactory.create(event=ProblematicEventFactory.create())
     client = Client() if who == "nobody" else clerk()
-    response = client.get(page(event, "progress"))
-    assert (response.status_code, response.headers["HX-Refresh"]) == (403, "true")
+    for address in (page(job.event, "progress"), reverse("admin:problematic_retryjob_progress", args=[job.pk])):
+        response = client.get(address)
+        assert (response.status_code, response.headers["HX-Refresh"]) == (403, "true")
+
+
+def test_a_page_that_asks_about_what_is_gone_loads_itself_anew(desk: Client) -> None:
+    for name in ("problematicevent", "retryjob"):
+        response = desk.get(reverse(f"admin:problematic_{name}_progress", args=[uuid4()]))
+        assert (response.status_code, response.headers["HX-Refresh"]) == (404, "true")
 
 
 def test_a_retry_of_nothing_and_of_what_others_retry_is_refused(desk: Client) -> None:
@@ -542,7 +549,16 @@ def test_a_product_that_is_being_synced_is_not_cleared(desk: Client) -> None:
     assert send(desk, f"{EVENTS}clear/", **_confirmed(response)) == ["success: Cleared 1 event with 1 mapped test id."]
 
 
-@pytest.mark.parametrize("events", ["", "odd", "1 2", str(uuid4())])
+def test_more_events_than_a_list_has_are_not_cleared_at_once(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("problematic.admin.clearing.MOST", 2)
+    events = ProblematicEventFactory.create_batch(3)
+    sentence = "warning: At most 2 events can be cleared at a time. Narrow the list down."
+    assert said(choose(desk, "clear_selected", events)) == [sentence]
+    assert said(desk.get(f"{EVENTS}clear/", follow=True)) == []
+    assert ProblematicEvent.objects.open().count() == 3
+
+
+@pytest.mark.parametrize("events", ["", "odd", "1 2", "5a7f0f7e-0000-4000-8000-000000000000"])
 def test_clearing_what_is_not_there_is_said(desk: Client, events: str) -> None:
     [message] = send(desk, f"{EVENTS}clear/", events=events)
     assert message.startswith("warning: ")
