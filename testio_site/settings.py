@@ -87,7 +87,7 @@ UNFOLD = {
     "SITE_HEADER": "TestIO Desk",
     "SITE_SYMBOL": "fact_check",
     "SITE_URL": None,
-    "SIDEBAR": {"show_search": True, "navigation": "sync.admin.navigation.sidebar"},
+    "SIDEBAR": {"show_search": True, "navigation": "testio_site.navigation.sidebar"},
 }
 
 # Database -------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db import DatabaseError, InterfaceError, connection, connections, transaction
 
 from sync import leases, runs, store
 from sync.encryption import Undecipherable
@@ -161,6 +161,7 @@ class _Run:
             error = str(busy)
             raise
         finally:
+            connection.close_if_unusable_or_obsolete()  # after all this time it may be dead
             SyncEvent.objects.filter(pk=self.event.pk).update(products=len(self._records))
             runs.finish(self.event, status, error)
             self._release(list(self._held))
@@ -228,8 +229,11 @@ class _Run:
             self.context.progress.finished(work.product, sentence)
         finally:
             self.context.at_work.discard(lease.product_id)
-            lease.release()
-            connections.close_all()
+            connections.close_all()  # this thread's may be dead; what follows gets one that was just checked
+            try:
+                lease.release()
+            finally:
+                connections.close_all()
 
     def _outcome_of(self, work: Work) -> str:
         try:

@@ -436,9 +436,10 @@ def test_a_job_whose_process_is_gone_is_shown_as_interrupted(desk: Client) -> No
 
 @pytest.mark.parametrize("who", ["nobody", "clerk"])
 def test_a_page_that_asks_after_its_login_has_ended_loads_itself_anew(who: str) -> None:
-    job = RetryJobFactory.create(event=ProblematicEventFactory.create())
+    event = ProblematicEventFactory.create()
+    job = RetryJobFactory.create(event=event)
     client = Client() if who == "nobody" else clerk()
-    for address in (page(job.event, "progress"), reverse("admin:problematic_retryjob_progress", args=[job.pk])):
+    for address in (page(event, "progress"), reverse("admin:problematic_retryjob_progress", args=[job.pk])):
         response = client.get(address)
         assert (response.status_code, response.headers["HX-Refresh"]) == (403, "true")
 

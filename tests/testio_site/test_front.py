@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client, RequestFactory
 
-from sync.admin.navigation import sidebar
 from sync.models import Bug, Customer
+from testio_site.navigation import sidebar
 from tests.sync.admin.pages import MODELS, list_page, shown
 
 pytestmark = pytest.mark.django_db

@@ -12,9 +12,11 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 
+from problematic.models import ProblematicEvent, ProblematicMapping, RetryAttempt, RetryJob, TriageEntry
 from sync import models
 
 GROUPS: dict[str, dict[type[Model], str]] = {
+    "Problems": {ProblematicEvent: "report", RetryJob: "autorenew"},
     "TestIO": {
         models.Product: "inventory_2",
         models.Test: "labs",
@@ -35,6 +37,9 @@ GROUPS: dict[str, dict[type[Model], str]] = {
         models.BugDevice: "smartphone",
         models.CustomReport: "assignment",
         models.SyncPhase: "steps",
+        ProblematicMapping: "link",
+        RetryAttempt: "replay",
+        TriageEntry: "history",
     },
 }
 
