@@ -36,7 +36,7 @@ def sandbox(world: World) -> Iterator[SandboxServer]:
 
 
 @pytest.fixture
-def customer(transactional_db: None, sandbox: SandboxServer) -> Customer:
+def customer(db: None, sandbox: SandboxServer) -> Customer:
     return make_customer(sandbox)
 
 
@@ -46,5 +46,5 @@ def product_id(world: World) -> int:
 
 
 @pytest.fixture
-def user(transactional_db: None) -> User:
+def user(db: None) -> User:
     return User.objects.create_user("maria")

