@@ -32,6 +32,9 @@ from sync.models.run import Status
 
 log = logging.getLogger(__name__)
 
+#: How long a product's first sync is taken to last when somebody asks when to come back.
+FIRST_SYNC = timedelta(minutes=2)
+
 
 class LeaseLost(Exception):
     """Somebody else may write this product now; what this writer had not committed is discarded."""
@@ -171,9 +174,9 @@ def _is_free(row: SyncLease, *, quietly: bool = False) -> bool:
 
 
 def _retry_after(row: SyncLease) -> int:
-    """Seconds a sync of this product would still need if it took as long as the last one, else as the time-out."""
+    """Seconds a sync of this product would still need if it took as long as the last one, else as a first one may."""
     held: timedelta = getattr(row, "held", None) or timedelta()
-    remaining = (_usual_duration(row.pk) or lock_timeout()) - held
+    remaining = (_usual_duration(row.pk) or min(FIRST_SYNC, lock_timeout())) - held
     return max(1, ceil(remaining.total_seconds()))
 
 

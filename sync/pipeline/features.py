@@ -1,15 +1,17 @@
 """The catalogue of one product: its own row, features with user stories, and which section shows which."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from django.utils import timezone
 
 from sync import store
-from sync.models import Feature, SyncPhase
+from sync.evidence import is_doubtful
+from sync.models import Feature, Section, SyncPhase
 from sync.pipeline.context import Work
 from sync.pipeline.parsing import parsed
 from sync.runs import Phase, phase
+from sync.testio.errors import TestIONotFound
 from sync.testio.payloads import FeatureRecord, ProductRecord, parse_feature
 
 #: Section assignments have no sign of change of their own; between full syncs they are read again this often.
@@ -44,13 +46,11 @@ def _store(work: Work, recorded: Phase, product: ProductRecord | None, records: 
 
 
 def _mark_missing(work: Work, recorded: Phase, sent: Collection[int]) -> int:
-    """The list holds every feature, so an absent one is gone; but a list that lost half of itself proves nothing."""
+    """The list holds every feature, so an absent one is gone; unless so many are absent that the list is in doubt."""
     stored = Feature.objects.filter(product=work.product, missing_since=None)
     known = set(stored.values_list("pk", flat=True))
     absent = known - set(sent)
-    if not absent:
-        return 0
-    if len(absent) * 2 >= len(known):
+    if is_doubtful(len(known), len(absent)):
         recorded.problem(
             f"{work.product}: the feature list shrank from {len(known)} to {len(sent)}; nothing was marked missing "
             "on that evidence. Check it in TestIO; if it is right, `manage.py sync --nuke` for this product accepts it."
@@ -67,14 +67,38 @@ def _sections_due(work: Work, changed: bool) -> bool:
 
 
 def _sync_sections(work: Work, recorded: Phase) -> None:
+    """Every stored section at its own address: what it shows now, or, when that answers 404, that it is gone."""
     now = timezone.now()
     client = work.client(recorded)
     features_of: dict[int, set[int]] = {}
+    gone: list[int] = []
     for section_id in work.product.sections.filter(missing_since=None).values_list("pk", flat=True):
         work.context.check_stop()
-        payloads = client.section_features(work.product.pk, section_id)
+        try:
+            payloads = client.section_features(work.product.pk, section_id)
+        except TestIONotFound:
+            gone.append(section_id)
+            continue
         features = parsed(lambda payload: parse_feature(payload, work.product.pk), payloads, recorded)
         features_of[section_id] = {record.id for record in features}
+    doubted = _doubted_sections(features_of)
+    for section_id in doubted:
+        del features_of[section_id]
     with work.page(recorded):
         store.save_section_features(work.product.pk, features_of)
-    work.stamp(recorded, sections_synced_at=now)
+        recorded.count(missing=store.mark_missing(Section, gone))
+    if doubted:
+        recorded.problem(
+            f"{work.product}: the feature lists of sections {sorted(doubted)} lost so many entries that they are "
+            "doubted; what was known of them is kept. The next sync reads them again."
+        )
+    else:
+        work.stamp(recorded, sections_synced_at=now)
+
+
+def _doubted_sections(features_of: Mapping[int, Collection[int]]) -> list[int]:
+    links = Feature.sections.through.objects.filter(section_id__in=list(features_of))
+    known: dict[int, set[int]] = {}
+    for section_id, feature_id in links.values_list("section_id", "feature_id"):
+        known.setdefault(section_id, set()).add(feature_id)
+    return [pk for pk, stored in known.items() if is_doubtful(len(stored), len(stored - set(features_of[pk])))]

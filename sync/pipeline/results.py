@@ -92,13 +92,16 @@ def _not_read(test_id: int, error: TestIOError) -> str:
 def _store(work: Work, recorded: Phase, chunk: Sequence[Answers]) -> None:
     final = Test.objects.filter(pk=OuterRef("pk"), status__in=FINAL_STATUSES)
     read = [(answers.test_id, *_parsed(answers, recorded)) for answers in chunk]
+    believed: list[int] = []
     with work.page(recorded):
         for test_id, cases, results in read:
             saved = store.save_results(test_id, cases, results)
             for sentence in saved.refused:
                 recorded.problem(sentence)
+            if not saved.refused:  # what is doubted stays due
+                believed.append(test_id)
             recorded.count(seen=len(results), created=len(saved.created), updated=len(saved.updated))
-        freshness = TestFreshness.objects.filter(pk__in=[answers.test_id for answers in chunk])
+        freshness = TestFreshness.objects.filter(pk__in=believed)
         freshness.update(results_synced_at=timezone.now(), results_settled=Exists(final))
 
 

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from sync import store
+from sync.evidence import is_doubtful
 from sync.models import Bug, Product, SyncPhase, Test
 from sync.pipeline.absent import Answers, ask_each, within_limit
 from sync.pipeline.context import SyncOptions, Work
@@ -104,7 +105,7 @@ def _read_what_is_new(work: Work, reading: Reading, walk: Walk[Json], pages: Ite
             _read_until(work, reading, pages, lambda page: reading.is_before(page, oldest))
             unseen = _unfinished(work, reading)
         _ask_for(work, reading, [test_id for test_id, _ in unseen])
-    return True
+    return not walk.notices
 
 
 def _read_until(
@@ -120,9 +121,9 @@ def _read_until(
 
 
 def _look_for_absent(work: Work, reading: Reading, known: set[int], *, at_end: bool) -> bool:
-    """Ask for what is stored and was not listed; False when the list lost so much that it is not to be believed."""
+    """Ask for what is stored and was not listed; False when that shows that the list is not to be believed."""
     recorded, unseen = reading.recorded, known - reading.seen
-    shrank = bool(unseen) and len(unseen) * 2 >= len(known)
+    shrank, hidden = is_doubtful(len(known), len(unseen)), 0
     if shrank:
         recorded.problem(
             f"{work.product}: {len(unseen)} of the {len(known)} tests stored are not in TestIO's list any more. "
@@ -137,7 +138,7 @@ def _look_for_absent(work: Work, reading: Reading, known: set[int], *, at_end: b
                 f"{work.product}: {hidden} tests exist that TestIO's list does not show. They were read one by one; "
                 "tests we do not know yet may be hidden too, so run another full sync later."
             )
-    return not shrank
+    return not (shrank or hidden)
 
 
 def _boundary(work: Work) -> datetime:

@@ -53,14 +53,12 @@ def add_products(customer_id: int, records: Sequence[ProductRecord]) -> Saved:
 
 
 def save_product(customer_id: int, record: ProductRecord, *, force: bool = False) -> Saved:
-    """Update one product and its sections; sections no longer sent become missing."""
+    """Update one product and the sections it names. Others are left alone: their own addresses say what is gone."""
     target = replace(_PRODUCTS, guard=_SAME_CUSTOMER)
     saved = Saved.of(merge(target, [_product_row(customer_id, record)], force=force), "Product")
     if saved.refused:
         return saved
     save_sections(record.id, record.sections)
-    gone = Section.objects.filter(product_id=record.id, missing_since=None)
-    mark_missing(Section, gone.exclude(pk__in=[section.id for section in record.sections]).values_list("pk", flat=True))
     return saved
 
 

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from sync.bulk import Target, latest, merge
+from sync.evidence import is_doubtful
 from sync.models import TestCase, TestCaseResult
 from sync.store.saved import Saved
 from sync.testio.payloads import CaseRecord, ResultRecord
@@ -25,7 +26,7 @@ _RESULTS = Target(
 def save_results(test_id: int, cases: Sequence[CaseRecord], results: Sequence[ResultRecord]) -> Saved:
     """Merge the cases and executions of one test, given all of them; those no longer sent become missing.
 
-    A list that lost more than half of its entries proves nothing: none is marked, and ``refused`` says so.
+    A list that lost a large part of its entries is doubted: none is marked, and ``refused`` says so.
     """
     merge(_CASES, [(test_id, case.id, case.title, case.feature_id, _json(case.steps), None) for case in latest(cases)])
     merged = merge(
@@ -48,10 +49,10 @@ def save_results(test_id: int, cases: Sequence[CaseRecord], results: Sequence[Re
 
 
 def _mark_gone(stored: QuerySet[Any], sent: Collection[int]) -> bool:
-    """Mark what is stored and was not sent; False, and nothing marked, when that is more than half."""
+    """Mark what is stored and was not sent; False, and nothing marked, when that is too much to be believed."""
     known = set(stored.filter(missing_since=None).values_list("testio_id", flat=True))
     gone = known - set(sent)
-    if len(gone) * 2 > len(known):
+    if is_doubtful(len(known), len(gone)):
         return False
     if gone:
         stored.filter(testio_id__in=gone).update(missing_since=Now())

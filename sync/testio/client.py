@@ -134,7 +134,7 @@ class TestIOClient:
         if not test_ids:
             return []
         query = {"filter_test_cycle_ids": ",".join(map(str, test_ids))}
-        return self._records("/bugs", "bugs", query, bare=True, confirm=confirm, divisible=True)
+        return self._records("/bugs", "bugs", query, bare=True, confirm=confirm, divisible=len(test_ids) > 1)
 
     def product_bugs(self, product_id: int) -> list[Record]:
         """All bugs of a product at once [seen]; TestIOTooLarge where that is more than TestIO can answer."""

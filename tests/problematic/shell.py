@@ -2,9 +2,11 @@
 
 import io
 from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
 
-from django.core.management import CommandError, get_commands, load_command_class
+from django.core.management import BaseCommand, CommandError, get_commands, load_command_class
 
+from sync.management.base import USAGE
 from tests.sync.support import Outcome
 
 
@@ -13,19 +15,26 @@ def manage(name: str, *argv: str) -> Outcome:
 
     Lines come without the blanks that tables are filled up with.
     """
-    stdout, stderr, code = io.StringIO(), io.StringIO(), 0
+    stdout, stderr = io.StringIO(), io.StringIO()
     with redirect_stdout(stdout), redirect_stderr(stderr):
         command = load_command_class(str(get_commands()[name]), name)
-        command._called_from_command_line = True  # so that wrong usage ends with the parser's own exit code
         try:
             options = vars(command.create_parser("manage.py", name).parse_args(argv))
-            command.execute(*options.pop("args", ()), **options)
         except CommandError as error:
-            command.stderr.write(f"{type(error).__name__}: {error}")
-            code = error.returncode
-        except SystemExit as end:
-            code = int(end.code or 0)
+            return Outcome(USAGE, stdout.getvalue(), str(error))
+        code = _execute(command, options)
     return Outcome(code, without_padding(stdout.getvalue()), stderr.getvalue())
+
+
+def _execute(command: BaseCommand, options: dict[str, Any]) -> int:
+    try:
+        command.execute(*options.pop("args", ()), **options)
+    except CommandError as error:
+        command.stderr.write(f"{type(error).__name__}: {error}")
+        return error.returncode
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
 
 
 def desk(*argv: str) -> Outcome:

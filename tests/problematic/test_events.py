@@ -244,6 +244,20 @@ def test_a_gap_that_comes_back_after_it_was_resolved_is_a_new_event(
     assert (place(again), again.occurrences) == (place(resolved), 1)
 
 
+def test_a_gap_that_was_cleared_and_is_still_there_is_found_anew(
+    customer: Customer, world: World, product_id: int
+) -> None:
+    world.break_records(tests=world.tests_of(product_id)[12:13])
+    walk(customer)
+    cleared = only_event()
+    triage.clear(triage.Scope([customer]))
+    walk(customer)
+    [again] = ProblematicEvent.objects.open()
+    assert again != cleared
+    assert (place(again), history(again)) == (place(cleared), ["found"])
+    assert [entry.action for entry in cleared.history.all()] == ["found", "cleared"]
+
+
 def test_an_incremental_walk_that_stops_before_a_gap_says_nothing_about_it(
     customer: Customer, world: World, product_id: int
 ) -> None:
