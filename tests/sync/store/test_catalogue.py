@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from sync import store
 from sync.models import Feature, Product, Section, UserStory
@@ -57,7 +58,7 @@ def test_a_product_of_another_customer_is_refused_and_so_are_its_sections() -> N
     assert versions() == before
 
 
-def test_sections_no_longer_sent_become_missing_and_come_back() -> None:
+def test_sections_no_longer_named_are_left_alone_and_renamed_ones_renamed() -> None:
     product = ProductFactory.create(id=1)
     elsewhere = SectionFactory.create()
     both = a_product(1, sections=[{"id": 11, "name": "Cart"}, {"id": 12, "name": "Account"}])
@@ -65,9 +66,14 @@ def test_sections_no_longer_sent_become_missing_and_come_back() -> None:
     assert Product.objects.get(pk=1).is_sectioned
     save_product(product.customer_id, a_product(1, sections=[{"id": 12, "name": "Your account"}]))
     shown = {section.pk: (section.name, section.missing_since is None) for section in Section.objects.all()}
-    assert shown == {11: ("Cart", False), 12: ("Your account", True), elsewhere.pk: (elsewhere.name, True)}
-    save_product(product.customer_id, both)
-    assert Section.objects.filter(missing_since=None).count() == 3
+    assert shown == {11: ("Cart", True), 12: ("Your account", True), elsewhere.pk: (elsewhere.name, True)}
+
+
+def test_a_section_that_was_missing_and_is_named_again_is_back() -> None:
+    product = ProductFactory.create(id=1)
+    SectionFactory.create(id=11, product=product, missing_since=timezone.now())
+    save_product(product.customer_id, a_product(1, sections=[{"id": 11, "name": "Cart"}]))
+    assert Section.objects.get().missing_since is None
 
 
 # Features and user stories -------------------------------------------------------------------------------------------
