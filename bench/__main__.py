@@ -14,7 +14,7 @@ from bench import judging, machine
 from bench.processes import measured_part, sandbox
 from bench.scratch import surroundings
 
-QUICK = ("first_sync", "unchanged", "storing", "lease")
+QUICK = ("first_sync", "unchanged", "storing", "lease", "claims", "lists")
 FULL = (*QUICK, "memory", "linear")
 LATENCY_MS = 50
 Json = dict[str, Any]
@@ -52,6 +52,10 @@ def _measure(wanted: set[str], options: argparse.Namespace) -> dict[str, Json]:
         figures["storing"] = _part("storing", tests=2_000, repeat=options.repeat)
     if "lease" in wanted:
         figures["lease"] = _part("lease", rounds=500)
+    if "claims" in wanted:
+        figures["claims"] = _part("claims", figure="claims", mappings=10_000, workers=90)
+    if "lists" in wanted:
+        figures["lists"] = _part("claims", figure="lists", events=10_000, repeat=30)
     if wanted & {"memory", "linear"}:
         figures |= _growth(wanted, options.repeat)
     return figures

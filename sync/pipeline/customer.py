@@ -268,9 +268,20 @@ class _Run:
         record = self._records.get(work.product.pk)
         self._tolerantly(lambda: sync_features(work, record))
         self._tolerantly(lambda: sync_tests(work))
-        if options.bugs != "none":
+        if options.bugs == "none":
+            return self._tolerantly(lambda: sync_results(work))
+        # Side by side: results are many small answers to wait for, bugs few large ones to work on. Both write under
+        # the product's lease, one page after the other.
+        with ThreadPoolExecutor(1, thread_name_prefix="results") as beside:
+            results = beside.submit(self._results, work)
             self._tolerantly(lambda: sync_bugs(work))
-        return self._tolerantly(lambda: sync_results(work))
+        return results.result()
+
+    def _results(self, work: Work) -> None:
+        try:
+            self._tolerantly(lambda: sync_results(work))
+        finally:
+            connections.close_all()
 
     def _tolerantly(self, phase: Callable[[], None]) -> None:
         """A phase that failed on what TestIO holds does not keep the next from running; its row says it failed.
