@@ -115,6 +115,12 @@ def give_back(mapping: ProblematicMapping, wait: timedelta = timedelta()) -> Non
     _ours(mapping).update(state=before, attempts=F("attempts") - 1, next_attempt_at=due, **_FREE)
 
 
+def release_of(worker: str) -> None:
+    """Return what this worker still holds to the queue: it lost the database in the middle of an attempt."""
+    for mapping in ProblematicMapping.objects.filter(state=MappingState.RUNNING, claimed_by=worker).order_by("pk"):
+        _release(mapping)
+
+
 def release_abandoned() -> list[ProblematicMapping]:
     """Return claims whose worker is gone to the queue, each with one warning and one history row."""
     running = ProblematicMapping.objects.filter(state=MappingState.RUNNING).order_by("pk")

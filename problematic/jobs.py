@@ -3,14 +3,15 @@
 import logging
 import threading
 
+import stamina
 from django.contrib.auth.models import User
-from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from problematic import claims
 from problematic.models import ProblematicEvent, ProblematicMapping, RetryJob
-from problematic.retry import RetryResult, retry_mappings
+from problematic.retry import RetryResult, retry_mappings, worker_name
 from sync.models.process import this_process
 from sync.pipeline import SyncBusy, SyncImpossible
 from sync.testio.errors import TestIOError
@@ -45,8 +46,20 @@ def run(job: RetryJob) -> None:
         error = ""
     except (TestIOError, SyncImpossible, SyncBusy) as trouble:
         error = str(trouble)
+    except (OperationalError, InterfaceError) as trouble:
+        log.warning("Retry job %s lost the database: %s", job, trouble)
+        error = "The database went away during the retry. What was stored stays; retry the rest."
+        _return_claims()
     finally:
         _finish(job, result, error)
+
+
+def _return_claims() -> None:
+    """On a fresh connection, once there is one again: what this worker had claimed goes back to the queue."""
+    for attempt in stamina.retry_context(on=(OperationalError, InterfaceError), attempts=None, timeout=120):
+        with attempt:
+            connection.close()
+            claims.release_of(worker_name())
 
 
 def interrupt_dead() -> int:

@@ -68,24 +68,33 @@ def retry_mappings(
     """Retry these mappings now, whatever their back-off says; claims held by others are respected and said.
 
     ``wait``: when a product is being synced, wait for it. Otherwise the others go on and the result says so;
-    ``SyncBusy`` is raised when that leaves nothing to retry. ``report`` is told after every test. A refused token
-    raises ``TestIORefused``. What was claimed and not tried to the end goes back unused.
+    ``SyncBusy`` is raised when that leaves nothing to retry. A customer whose token is missing or refused does not
+    stop the others; ``SyncImpossible`` or ``TestIORefused`` is raised when that leaves nothing. ``report`` is told
+    after every test. What was claimed and not tried to the end goes back unused.
     """
     claims.release_abandoned()
     stop = stop or threading.Event()
     result = RetryResult()
     busy: list[Busy] = []
+    shut_out: dict[Customer, SyncImpossible | TestIORefused] = {}
     related = claims.pending(mappings).select_related("event__product__customer").defer("event__product__raw")
     chosen = list(related)
     for customer, its in groupby(sorted(chosen, key=_customer_id), key=lambda mapping: mapping.event.product.customer):
-        with connected(customer, stop) as worker, suppress(TestIOCancelled):
-            for mapping in its:
-                if stop.is_set():
-                    break
-                busy += _retry_one(worker, mapping, result, wait=wait)
-                report(result)
-    if busy and not result.tests_retried:
-        raise SyncBusy(busy)
+        try:
+            with connected(customer, stop) as worker, suppress(TestIOCancelled):
+                for mapping in its:
+                    if stop.is_set():
+                        break
+                    busy += _retry_one(worker, mapping, result, wait=wait)
+                    report(result)
+        except (SyncImpossible, TestIORefused) as error:
+            shut_out[customer] = error
+    if not result.tests_retried:
+        for refusal in shut_out.values():
+            raise refusal
+        if busy:
+            raise SyncBusy(busy)
+    result.errors += [f"{customer}: {refusal}" for customer, refusal in shut_out.items()]
     result.errors += [str(each) for each in {each.product_id: each for each in busy}.values()]
     if stop.is_set():
         result.errors.append(f"Stopped as asked after {result.tests_retried} of {len(chosen)} tests.")
@@ -118,8 +127,10 @@ def _free_products(customer: Customer) -> set[int]:
 
 def _retry_one(worker: "Worker", mapping: ProblematicMapping, result: RetryResult, *, wait: bool) -> list[Busy]:
     """[] when it was tried; otherwise who is writing the product. While waiting nothing is claimed or asked for."""
+    concerned = {mapping.event.product_id}
     while True:
-        busy = leases.busy([mapping.event.product_id]) or _claim_and_attempt(worker, mapping, result)
+        busy = leases.busy(concerned) or _claim_and_attempt(worker, mapping, result)
+        concerned |= {each.product_id for each in busy}  # the test may turn out to belong to another product
         if not busy or not wait or worker.stop.wait(min(busy[0].retry_after, _LOOK_AGAIN)):
             return busy
 

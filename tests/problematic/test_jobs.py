@@ -149,12 +149,12 @@ def test_a_refused_token_fails_the_job_and_is_named(
     assert set(everything().values_list("state", "attempts")) == {("queued", 0)}
 
 
-def test_what_was_done_before_a_job_failed_is_still_counted(
+def test_what_was_done_before_a_token_was_refused_is_still_counted(
     sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int]
 ) -> None:
     triage.map_tests(event, its_tests[:2])
     sandbox.faults.when(f"/exploratory_tests/{its_tests[1]}", lambda _: sandbox.faults.set(refuse=401))
-    assert counts(run()) == ("failed", 1, 1, 0)
+    assert counts(run()) == ("partial", 1, 1, 0)
 
 
 def test_an_error_nobody_foresaw_does_not_leave_the_job_running(
@@ -204,3 +204,27 @@ def test_an_ended_job_is_not_ended_again(event: ProblematicEvent, its_tests: lis
     jobs.interrupt_dead()
     jobs.run(job)
     assert RetryJob.objects.get().status == RetryJob.Status.INTERRUPTED
+
+
+def test_a_job_that_loses_its_connection_ends_as_failed_and_gives_its_claim_back(
+    sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int]
+) -> None:
+    triage.map_tests(event, its_tests[:1])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        mine = cursor.fetchone()[0]
+
+    def cut_off(_: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND pid NOT IN (%s, pg_backend_pid()) AND application_name <> 'testio-desk limiter'",
+                [mine],
+            )
+        connection.close()
+
+    sandbox.faults.when(f"/exploratory_tests/{its_tests[0]}", cut_off)
+    job = finished(jobs.start(everything()))
+    assert job.status == RetryJob.Status.FAILED
+    assert job.errors == ["The database went away during the retry. What was stored stays; retry the rest."]
+    assert not ProblematicMapping.objects.filter(state=MappingState.RUNNING).exists()

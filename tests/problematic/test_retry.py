@@ -516,7 +516,7 @@ def test_a_sync_that_just_began_puts_the_retry_off(
     assert retry_due(customer) == RetryResult()  # not before the sync is likely to have ended
     mapping = mapping_of(its_tests[0])
     assert (mapping.state, mapping.attempts) == (MappingState.QUEUED, 0)
-    assert mapping.next_attempt_at > timezone.now() + timedelta(minutes=5)
+    assert mapping.next_attempt_at > timezone.now() + timedelta(minutes=1)
 
 
 def test_a_stopped_worker_takes_nothing_more(customer: Customer, event: ProblematicEvent, its_tests: list[int]) -> None:

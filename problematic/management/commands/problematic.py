@@ -140,6 +140,8 @@ class Command(DeskCommand):
 
     def _print_retry(self, result: RetryResult, options: dict[str, Any]) -> None:
         if options["json"]:
+            for note in result.notes:
+                self.say(note)
             self.print_json(
                 {
                     "tests_retried": result.tests_retried,
