@@ -8,6 +8,7 @@ parameters; identifiers come from our own models.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Protocol, TypeVar
 from zlib import crc32
 
@@ -31,17 +32,17 @@ Record = TypeVar("Record", bound=Keyed)
 
 @dataclass(slots=True)
 class Merged:
-    """Keys (the last key column's values) of the rows a merge inserted and changed; equal rows are in neither.
+    """Keys of the rows a merge inserted and changed, tuples where a key has several columns; equal rows are in neither.
 
     ``refused`` are those whose existing row the target's guard protects.
     """
 
-    created: set[int] = field(default_factory=set)
-    updated: set[int] = field(default_factory=set)
-    refused: set[int] = field(default_factory=set)
+    created: set[Any] = field(default_factory=set)
+    updated: set[Any] = field(default_factory=set)
+    refused: set[Any] = field(default_factory=set)
 
     @property
-    def touched(self) -> set[int]:
+    def touched(self) -> set[Any]:
         return self.created | self.updated
 
 
@@ -91,7 +92,8 @@ def _insert_if_all_new(target: Target, rows: Sequence[Row]) -> Merged | None:
 
     That is the rule in a first sync, and costs PostgreSQL a third less than writing each row twice.
     """
-    first_key, own_key = (target.columns.index(target.key[end]) for end in (0, -1))
+    key_of = itemgetter(*(target.columns.index(column) for column in target.key))
+    first_key = target.columns.index(target.key[0])
     known = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} = ANY(%s::bigint[]))")
     with connection.cursor() as cursor:
         # As text: psycopg would look at each element of a list to find the type of all.
@@ -104,7 +106,7 @@ def _insert_if_all_new(target: Target, rows: Sequence[Row]) -> Merged | None:
             copy_into(target.table, target.columns, rows)
     except IntegrityError:  # another product's writer committed one of them since we looked
         return None
-    return Merged(created={row[own_key] for row in rows})
+    return Merged(created=set(map(key_of, rows)))
 
 
 def _merge_staged(target: Target, rows: Sequence[Row], *, force: bool) -> Merged:
@@ -113,21 +115,25 @@ def _merge_staged(target: Target, rows: Sequence[Row], *, force: bool) -> Merged
         cursor.execute(_create_staging(target))
         copy_into(target.staging, target.columns, rows)
         cursor.execute(_merge_statement(target, force=force))
-        for key, created in cursor.fetchall():
-            (merged.created if created else merged.updated).add(key)
+        for *key, created in cursor.fetchall():
+            (merged.created if created else merged.updated).add(_plain(key))
         if target.guard and len(merged.touched) < len(rows):
             cursor.execute(_refused_statement(target, target.guard))
-            merged.refused = {key for (key,) in cursor.fetchall()} - merged.created
+            merged.refused = {_plain(key) for key in cursor.fetchall()} - merged.created
         # Staged rows go at commit; within one transaction the same table may be merged into again.
         cursor.execute(sql.SQL("DELETE FROM {}").format(target.staging))
     return merged
 
 
+def _plain(key: Sequence[Any]) -> Any:
+    return tuple(key) if len(key) > 1 else key[0]
+
+
 def _refused_statement(target: Target, guard: sql.SQL | sql.Composed) -> sql.Composed:
     return sql.SQL(
-        "SELECT old.{own_key} FROM {staging} AS excluded JOIN {table} AS old USING ({key}) WHERE NOT ({guard})"
+        "SELECT {old_key} FROM {staging} AS excluded JOIN {table} AS old USING ({key}) WHERE NOT ({guard})"
     ).format(
-        own_key=sql.Identifier(target.key[-1]),
+        old_key=_names(target.key, "old."),
         staging=target.staging,
         table=target.table,
         key=_names(target.key),
@@ -199,7 +205,7 @@ def _merge_statement(target: Target, *, force: bool) -> sql.Composed:
     return sql.SQL(
         "INSERT INTO {table} AS old ({columns}) SELECT {columns} FROM {staging} ORDER BY {key} "
         "ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE {conditions} "
-        "RETURNING {own_key}, (old.xmax = 0)"
+        "RETURNING {old_key}, (old.xmax = 0)"
     ).format(
         table=target.table,
         columns=_names(target.columns),
@@ -207,5 +213,5 @@ def _merge_statement(target: Target, *, force: bool) -> sql.Composed:
         key=_names(target.key),
         assignments=sql.SQL(", ").join(assignments),
         conditions=sql.SQL(" AND ").join(conditions),
-        own_key=sql.Identifier("old", target.key[-1]),
+        old_key=_names(target.key, "old."),
     )

@@ -118,7 +118,7 @@ def done_by(entry: TriageEntry) -> str:
 def test_link(test_id: int, titles: Mapping[int, str]) -> SafeString | str:
     """The id, and for a test that we have its title and the way to its page. ``titles`` are those of stored tests."""
     if test_id not in titles:
-        return str(test_id)
+        return format_html('<span class="whitespace-nowrap">{}</span>', test_id)
     page = display.link(display.detail_url(Test, test_id), test_id)
     return format_html("{} {}", page, Truncator(titles[test_id].strip()).chars(_TITLE_LENGTH) or "Untitled test")
 

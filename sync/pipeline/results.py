@@ -19,7 +19,7 @@ from sync.pipeline.context import Work
 from sync.pipeline.parsing import parsed
 from sync.runs import Phase, phase
 from sync.testio.errors import TestIOError, TestIONotFound, TestIOUnexpected, TestIOUnreadable
-from sync.testio.payloads import CaseRecord, ResultRecord, parse_case, parse_result
+from sync.testio.payloads import parse_case, parse_result
 
 #: Tests stored in one transaction. Their lists are short: one by one, the lease and the commit cost more than they.
 _CHUNK = 10
@@ -91,21 +91,21 @@ def _not_read(test_id: int, error: TestIOError) -> str:
 
 def _store(work: Work, recorded: Phase, chunk: Sequence[Answers]) -> None:
     final = Test.objects.filter(pk=OuterRef("pk"), status__in=FINAL_STATUSES)
-    read = [(answers.test_id, *_parsed(answers, recorded)) for answers in chunk]
+    lists = {answers.test_id: _parsed(answers, recorded) for answers in chunk}
     believed: list[int] = []
     with work.page(recorded):
-        for test_id, cases, results in read:
-            saved = store.save_results(test_id, cases, results)
+        for test_id, saved in store.save_results(lists).items():
             for sentence in saved.refused:
                 recorded.problem(sentence)
             if not saved.refused:  # what is doubted stays due
                 believed.append(test_id)
-            recorded.count(seen=len(results), created=len(saved.created), updated=len(saved.updated))
+            seen = len(lists[test_id].results)
+            recorded.count(seen=seen, created=len(saved.created), updated=len(saved.updated))
         freshness = TestFreshness.objects.filter(pk__in=believed)
         freshness.update(results_synced_at=timezone.now(), results_settled=Exists(final))
 
 
-def _parsed(answers: Answers, recorded: Phase) -> tuple[list[CaseRecord], list[ResultRecord]]:
+def _parsed(answers: Answers, recorded: Phase) -> store.CaseLists:
     definitions = answers.definition.get("test_cases")
     cases = parsed(parse_case, definitions if isinstance(definitions, list) else [], recorded)
-    return cases, parsed(parse_result, answers.results, recorded)
+    return store.CaseLists(cases, parsed(parse_result, answers.results, recorded))

@@ -14,11 +14,12 @@ from sync.store.catalogue import (
 )
 from sync.store.emptying import empty_product
 from sync.store.people import People
-from sync.store.results import save_results
+from sync.store.results import CaseLists, save_results
 from sync.store.saved import Saved, storable
 from sync.store.tests import mark_readable, mark_unreadable, save_tests
 
 __all__ = [
+    "CaseLists",
     "People",
     "Saved",
     "add_products",

@@ -124,9 +124,12 @@ def _owners(feature_ids: Collection[int]) -> dict[int, int]:
 
 def mark_missing(model: type[Model], ids: Iterable[int]) -> int:
     """Stamp rows TestIO no longer has; how many were not stamped before."""
+    ids = list(ids)
+    if not ids:
+        return 0
     statement = sql.SQL("UPDATE {} SET missing_since = now() WHERE id = ANY(%s) AND missing_since IS NULL")
     with connection.cursor() as cursor:
-        cursor.execute(statement.format(sql.Identifier(model._meta.db_table)), [list(ids)])
+        cursor.execute(statement.format(sql.Identifier(model._meta.db_table)), [ids])
         return int(cursor.rowcount)
 
 

@@ -61,7 +61,7 @@ def save_tests(
     merged = merge(target, (_row(product_id, record, sections, people) for record in records), force=force)
     touched_ids = merged.touched
     touched = [record for record in records if record.id in touched_ids]
-    stubs = _save_features(customer_id, product_id, touched, now)
+    stubs = _save_features(customer_id, product_id, touched, merged.updated, now)
     _replace_platforms(touched, merged.updated)
     _make_due([record.id for record in touched])
     if merged.created:
@@ -82,7 +82,7 @@ def _usable_sections(product_id: int, records: Sequence[TestRecord]) -> set[int]
 
 
 def _save_features(
-    customer_id: int, product_id: int, records: Sequence[TestRecord], now: datetime
+    customer_id: int, product_id: int, records: Sequence[TestRecord], updated: set[int], now: datetime
 ) -> dict[int, int | None]:
     mentions = {
         copy.feature_id: Mention(copy.title, record.id)
@@ -101,8 +101,9 @@ def _save_features(
         for copy in record.test_features
     }  # fmt: skip
     merge(_TEST_FEATURES, [rows[pk] for pk in sorted(rows)])
-    stored = TestFeature.objects.filter(test_id__in=[record.id for record in records], missing_since=None)
-    mark_missing(TestFeature, [pk for pk in stored.values_list("pk", flat=True) if pk not in rows])
+    if updated:  # what is new had no features yet
+        stored = TestFeature.objects.filter(test_id__in=updated, missing_since=None)
+        mark_missing(TestFeature, [pk for pk in stored.values_list("pk", flat=True) if pk not in rows])
     return stubs
 
 

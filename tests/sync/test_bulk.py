@@ -79,12 +79,12 @@ def test_only_the_columns_named_decide_whether_a_row_changed_and_the_stamp_tells
     assert feature.changed_at > datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def test_rows_with_a_key_of_two_columns_are_named_by_the_second() -> None:
+def test_rows_with_a_key_of_two_columns_are_named_by_both() -> None:
     first, second = TestFactory.create(), TestFactory.create()
     target = Target(TestCase, ("test_id", "testio_id", "title", "steps"), key=("test_id", "testio_id"))
     merge(target, [(first.pk, 7, "seven", "[]")])
     merged = merge(target, [(first.pk, 7, "now", "[]"), (first.pk, 8, "", "[]"), (second.pk, 7, "", "[]")])
-    assert merged == Merged(created={7, 8}, updated={7})
+    assert merged == Merged(created={(first.pk, 8), (second.pk, 7)}, updated={(first.pk, 7)})
     titles = TestCase.objects.order_by("pk").values_list("test_id", "testio_id", "title")
     assert list(titles) == [(first.pk, 7, "now"), (first.pk, 8, ""), (second.pk, 7, "")]
 

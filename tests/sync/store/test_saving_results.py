@@ -31,9 +31,8 @@ def a_result(result_id: int, **fields: Any) -> dict[str, Any]:
 
 def save(test: Test, cases: list[dict[str, Any]], results: list[dict[str, Any]]) -> Saved:
     with transaction.atomic():
-        return store.save_results(
-            test.pk, [parse_case(case) for case in cases], [parse_result(result) for result in results]
-        )
+        lists = store.CaseLists([parse_case(case) for case in cases], [parse_result(result) for result in results])
+        return store.save_results({test.pk: lists})[test.pk]
 
 
 def there(rows: models.Manager[Any]) -> list[int]:
