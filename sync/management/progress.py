@@ -22,7 +22,7 @@ class Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._phase_of: dict[int, str] = {}
+        self._begun: set[tuple[int, str]] = set()  # bugs and results go on side by side
         self._lock = Lock()
 
     def __enter__(self) -> Self:
@@ -38,8 +38,8 @@ class Lines:
 
     def moved(self, product: Product, phase: SyncPhase) -> None:
         with self._lock:
-            begins = self._phase_of.get(product.pk) != phase.name
-            self._phase_of[product.pk] = phase.name
+            begins = (product.pk, phase.name) not in self._begun
+            self._begun.add((product.pk, phase.name))
         if begins:
             self._say(f"{product}: {phase.get_name_display()}")
 
