@@ -121,7 +121,7 @@ class Walk(Generic[T]):
             self._high, self._at_end = window.end, False
             self._is_sure = window.start == 0 or window.size <= self._trusted
         elif window.start > 0 and 0 < len(records) < window.size > self._trusted:
-            self._step = max(self._trusted, len(records))
+            self._step = self._trusted = max(self._trusted, len(records))
         elif not (self._joins(window, records) or self._is_tired()):
             self._step_back(window.start)
         elif not records or self._repeats(window, records):

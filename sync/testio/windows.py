@@ -47,7 +47,7 @@ class Window:
         return self.start // self.size + 1
 
 
-@lru_cache(maxsize=1_024)  # a window is predicted many times before it is asked for
+@lru_cache(maxsize=4_096)  # a window is predicted many times before it is asked for
 def best_window(low: int, frontier: int, step: int, *, overlap: int = 1, high: int | None = None) -> Window:
     """The window of at most ``step`` records that leads on from ``frontier``, the first position not read yet.
 
@@ -57,13 +57,14 @@ def best_window(low: int, frontier: int, step: int, *, overlap: int = 1, high: i
     splits the search best.
     """
     limit = frontier + step + 1 if high is None else high
-    aim = limit if high is None else _split(frontier, high)
-    for latest in (frontier - overlap, frontier - 1):
+    for latest in (frontier - overlap, frontier - 1, frontier):
         windows = [Window(max(latest, 0) // size * size, size) for size in range(1, step + 1)]
         usable = [window for window in windows if window.start >= low and frontier < window.end < limit]
         if usable:
-            return min(usable, key=lambda window: abs(window.end - aim))
-    return window_at(frontier, min(step, aim - frontier))
+            break
+    if high is None:
+        return max(usable, key=lambda window: window.end)
+    return min(usable, key=lambda window: _larger_part(frontier, window.end, high, step))
 
 
 def window_at(start: int, limit: int) -> Window:
@@ -71,13 +72,29 @@ def window_at(start: int, limit: int) -> Window:
     return Window(start, next(size for size in range(limit, 0, -1) if start % size == 0))
 
 
-def _split(frontier: int, high: int) -> int:
-    """Where to split ``[frontier, high)``: in the middle, but near the beginning at the top of the list.
+def _larger_part(frontier: int, middle: int, high: int, step: int) -> int:
+    """The weight of the heavier part when ``[frontier, high)`` is split at ``middle``.
 
-    A window that starts at a position other than 0 is never longer than that position, so after a gap near the top
-    the walk gathers speed slowly, and the search has to be the quicker there.
+    The search takes one call more for twice as many positions, so a position that takes one call more to pass weighs
+    twice as much: the search finds it the sooner, and both together cost about the same wherever the record is.
     """
-    return max(high // 4, 1) if frontier == 0 else (frontier + high) // 2
+    weights = [1 << _toll(position, step) for position in range(frontier, high)]
+    return max(sum(weights[: middle - frontier]), sum(weights[middle - frontier :]))
+
+
+@lru_cache(maxsize=4_096)
+def _toll(position: int, step: int) -> int:
+    """The calls it takes to pass an unreadable record at ``position`` and to come ``step`` records further.
+
+    No window may begin before it is passed, and one that begins exactly at a position has a divisor of it as its size.
+    So the walk gathers speed slowly near the top of the list and wherever divisors are rare.
+    """
+    window, calls = window_at(position + 1, step), 2 if position else 1
+    while window.end <= position + step:
+        frontier = window.end
+        window = best_window(position + 1, frontier, step)
+        calls += 1 if window.start < frontier else 2  # without an overlap the record before is asked for again
+    return calls
 
 
 class PagingIgnoredError(Exception):

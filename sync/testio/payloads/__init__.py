@@ -14,7 +14,7 @@ from sync.testio.payloads.product import (
     parse_feature,
     parse_product,
 )
-from sync.testio.payloads.reading import Json, Unstorable, identity
+from sync.testio.payloads.reading import Json, JsonText, Unstorable, identity
 from sync.testio.payloads.test import PlatformRecord, TestFeatureRecord, TestRecord, parse_test
 from sync.testio.payloads.test_case import CaseRecord, ResultRecord, parse_case, parse_result
 
@@ -24,6 +24,7 @@ __all__ = [
     "DeviceRecord",
     "FeatureRecord",
     "Json",
+    "JsonText",
     "PlatformRecord",
     "ProductRecord",
     "ReportRecord",

@@ -117,6 +117,8 @@ def _device(source: Json) -> DeviceRecord:
 
 
 def _report(source: Json) -> ReportRecord | None:
+    if not source:
+        return None
     content = mapping(source.get("content"))
     fields = [dict(entry) for entry in mappings(content.get("data"))]
     interactions = next((entry.get("value") for entry in fields if entry.get("key") == _INTERACTIONS), None)

@@ -310,6 +310,33 @@ def test_unreadable_records_cost_few_calls_wherever_they_are(count: int, most: i
     assert {first: cost for first, cost in costs.items() if cost > most} == {}
 
 
+#: Where divisors are so rare that searching by plain halves takes more than 14 calls; and places all down a long list.
+SLOW = (1_380, 3_060, 3_061, 5_922, 6_240, 6_636, 8_562, 9_900, 10_585, 10_588)
+FAR_DOWN = (*SLOW, *range(301, 20_000, 307))
+
+
+@pytest.mark.parametrize(("count", "most"), [(1, 14), (3, 24)])
+def test_unreadable_records_cost_few_calls_far_down_a_long_list(count: int, most: int) -> None:
+    lengths = {first: first + 300 for first in FAR_DOWN}
+    costs = {first: calls(length, range(first, first + count)) - calls(length) + 1 for first, length in lengths.items()}
+    assert {first: cost for first, cost in costs.items() if cost > most} == {}
+
+
+@pytest.mark.parametrize("length", [64, 65, 112, 120, 128, 200])
+def test_an_unreadable_record_in_a_short_list_costs_at_most_14_calls_more(length: int) -> None:
+    clean = calls(length)
+    costs = {position: calls(length, {position}) - clean for position in range(length)}
+    assert {position: cost for position, cost in costs.items() if cost > 14} == {}
+
+
+def test_several_unreadable_records_cost_no_more_than_each_by_itself() -> None:
+    dice = random.Random(7)
+    clean = calls(3_000)
+    for _ in range(100):
+        unreadable = {dice.randrange(3_000) for _ in range(8)}
+        assert calls(3_000, unreadable) - clean <= 14 * len(unreadable)
+
+
 # What it guarantees
 
 LENGTHS = st.one_of(st.integers(0, 20), st.integers(0, 300))
