@@ -24,6 +24,7 @@ from weakref import WeakSet
 import psycopg
 from django.db import OperationalError, connection
 
+from sync.disk import has_no_room
 from sync.testio import errors
 
 log = logging.getLogger(__name__)
@@ -232,6 +233,8 @@ class _Session:
 
     def next_try(self, error: Exception) -> float:
         """The database is away: seconds until the next attempt. Raises OperationalError once that makes no sense."""
+        if has_no_room(error):
+            raise OperationalError(str(error)) from error
         now = time.monotonic()
         self._away_since = min(self._away_since, now)
         if now - self._away_since > GIVE_UP_AFTER:

