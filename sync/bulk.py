@@ -17,6 +17,8 @@ from django.db.transaction import TransactionManagementError
 from psycopg import sql
 from psycopg.adapt import Dumper
 
+from sync.testio.payloads import JsonText
+
 Row = Sequence[Any]
 
 
@@ -156,6 +158,7 @@ def copy_into(table: sql.Identifier, columns: Sequence[str], rows: Iterable[Row]
     # Django translates the errors of statements, not those of COPY; callers tell a refused value by its kind.
     with connection.wrap_database_errors, connection.cursor() as cursor:
         cursor.adapters.register_dumper(list, _TextsDumper)
+        cursor.adapters.register_dumper(JsonText, _JsonTextDumper)
         with cursor.copy(statement) as copy:
             for row in chain((first,), rows):
                 copy.write_row(row)
@@ -171,6 +174,13 @@ class _TextsDumper(Dumper):
         if not obj:
             return b"{}"
         return ('{"' + '","'.join([text.replace("\\", "\\\\").replace('"', '\\"') for text in obj]) + '"}').encode()
+
+
+class _JsonTextDumper(Dumper):
+    """What is JSON in UTF-8 already goes as it is."""
+
+    def dump(self, obj: JsonText) -> bytes:
+        return obj
 
 
 def latest(records: Iterable[Record]) -> list[Record]:

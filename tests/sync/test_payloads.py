@@ -234,7 +234,7 @@ def test_anything_becomes_a_record_that_can_be_stored_or_is_refused_in_a_sentenc
         with suppress(Unstorable):
             record = parse(payload)
             check_storable(record)
-            check_is_json(getattr(record, "raw", "{}"))
+            check_is_json(getattr(record, "raw", b"{}").decode())
 
 
 def check_is_json(raw: str) -> None:
