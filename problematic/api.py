@@ -17,28 +17,25 @@ from django.urls import reverse
 from ninja import Query, Router, Status
 from ninja.errors import ValidationError
 
-from problematic import audit, claims, jobs, schemas, suggestions, triage
+from problematic import audit, choice, claims, jobs, schemas, suggestions, triage
+from problematic.choice import Choice
 from problematic.models import (
     EVENT_PREFIX,
     JOB_PREFIX,
-    EventStatus,
-    MappingState,
     ProblematicEvent,
     ProblematicMapping,
     RetryJob,
     TriageEntry,
 )
-from problematic.triage import AlreadyClaimed, Scope, TriageRefused
+from problematic.triage import Scope
 from sync import customers
 from sync.models import Customer, Product
-from sync.pipeline import SyncImpossible
 from sync.public_ids import find
 
 router = Router(tags=["Problems"])
 
 STARTED = {"responses": {202: {"headers": {"Location": {"description": "The job.", "schema": {"type": "string"}}}}}}
 
-_OWN_FIELDS = [field.name for field in ProblematicEvent._meta.concrete_fields]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -58,26 +55,20 @@ def list_events(request: Request, query: Query[schemas.EventQuery]) -> schemas.E
     Pages stay put while events come and go: what appears meanwhile moves nothing from one page to another.
     """
     _require(request, "view_problematicevent")
-    mappings = ProblematicMapping.objects.only("event_id", "test_id", "state")
-    events = _events(query).select_related("product__customer").prefetch_related(Prefetch("mappings", mappings))
-    events = events.only(*_OWN_FIELDS, "product__customer__name")
-    found = list(events[: query.limit + 1])
+    found = list(schemas.EventSummary.of(_events(query)[: query.limit + 1]))
     page = found[: query.limit]
-    return schemas.EventPage(
-        events=[schemas.EventSummary.of(event) for event in page],
-        next_cursor=_cursor(page[-1]) if len(found) > query.limit else None,
-    )
+    return schemas.EventPage(events=page, next_cursor=_cursor(page[-1]) if len(found) > query.limit else None)
 
 
 @router.get("/events/{event}", response={200: schemas.EventDetail, 404: None})
 def read_event(request: Request, event: schemas.EventId) -> schemas.EventDetail:
-    """One event with its mapped tests and its history, by UUID, public id or an unambiguous beginning of either."""
+    """One event with its mapped tests, attempts and history, by UUID, public id or a beginning of either."""
     _require(request, "view_problematicevent")
     mappings = ProblematicMapping.objects.select_related("mapped_by").prefetch_related("history").order_by("test_id")
     history = TriageEntry.objects.select_related("by").order_by("id")
-    rows = ProblematicEvent.objects.select_related("product__customer").defer("product__raw")
-    rows = rows.prefetch_related(Prefetch("mappings", mappings), Prefetch("history", history))
-    return schemas.EventDetail.of(find(rows, EVENT_PREFIX, event))
+    shown = (Prefetch("mappings", mappings), Prefetch("history", history), "attempts")
+    rows = ProblematicEvent.objects.prefetch_related(*shown)
+    return schemas.EventDetail.of_one(find(rows, EVENT_PREFIX, event))
 
 
 @router.get("/events/{event}/suggestions", response={200: schemas.Suggestions, 404: None})
@@ -117,6 +108,7 @@ def unmap(request: Request, event: schemas.EventId, test_id: schemas.TestId) -> 
     """Take a mapping back. Not while the test is being retried."""
     _require(request, "map_tests")
     row = _event(event)
+    claims.release_abandoned()
     with transaction.atomic():
         removed = triage.unmap(row, [test_id], by=request.user)
         audit.unmapped(request.user, row, removed)
@@ -132,22 +124,21 @@ def unmap(request: Request, event: schemas.EventId, test_id: schemas.TestId) -> 
     "/events/{event}/retry", response={202: schemas.RetryProgress, 404: None, 409: None}, openapi_extra=STARTED
 )
 def retry_event(request: Request, event: schemas.EventId, response: HttpResponse) -> Status[schemas.RetryProgress]:
-    """Begin to fetch what is mapped to an open event, due or not. `Location` is the job to watch."""
+    """Begin to fetch what is mapped to an event and not stored yet, due or not. `Location` is the job to watch."""
     _require(request, "retry_tests")
-    row = _event(event)
-    if not row.is_open:
-        raise TriageRefused(f"Event {row} is {row.status}: {row.resolution} Nothing of it needs to be retried.")
-    return _retry(request, response, ProblematicMapping.objects.filter(event=row), row)
+    return _retry(request, response, choice.of_event(_event(event)))
 
 
 @router.post("/retry", response={202: schemas.RetryProgress, 409: None}, openapi_extra=STARTED)
 def retry(request: Request, body: schemas.RetryOrder, response: HttpResponse) -> Status[schemas.RetryProgress]:
-    """Begin to fetch what is mapped to open events, of one product or of all. `Location` is the job to watch."""
+    """Begin to fetch what is mapped to open events, of one product or of all. `Location` is the job to watch.
+
+    What is left out (events that ended, products outside their customer's filter) is said in the job's `notes`.
+    """
     _require(request, "retry_tests")
-    mappings = ProblematicMapping.objects.filter(event__status=EventStatus.OPEN)
-    if body.product_id is not None:
-        mappings = mappings.filter(event__product=_followed(body.product_id))
-    return _retry(request, response, mappings)
+    if body.product_id is None:
+        return _retry(request, response, choice.of_customers(Customer.objects.all()))
+    return _retry(request, response, choice.of_product(_product(body.product_id)))
 
 
 # Clearing -------------------------------------------------------------------------------------------------------------
@@ -155,14 +146,20 @@ def retry(request: Request, body: schemas.RetryOrder, response: HttpResponse) ->
 
 @router.post("/clear", response={200: schemas.ClearedCounts, 409: None})
 def clear(request: Request, body: schemas.ClearOrder) -> schemas.ClearedCounts:
-    """Put events away, with their mappings. A gap that is still there is found anew by the next sync."""
+    """Put events away, with their mappings. A gap that is still there is found anew by the next sync.
+
+    Events some of whose tests are being retried right now are left out, and named.
+    """
     _require(request, "clear_events")
+    claims.release_abandoned()
     chosen = [customers.find(body.customer)] if body.customer else list(Customer.objects.all())
     scope = Scope(chosen, body.product_ids, body.resolved_only)
     cleared = triage.clear(scope, by=request.user)
     audit.cleared(request.user, scope, cleared)
     return schemas.ClearedCounts(
-        position_ranges_cleared=cleared.position_ranges_cleared, test_ids_cleared=cleared.test_ids_cleared
+        position_ranges_cleared=cleared.position_ranges_cleared,
+        test_ids_cleared=cleared.test_ids_cleared,
+        left_out=[event.public_id for event in cleared.left_out],
     )
 
 
@@ -194,9 +191,9 @@ def _events(query: schemas.EventQuery) -> "QuerySet[ProblematicEvent]":
     return _after(events, query.cursor) if query.cursor else events
 
 
-def _cursor(event: ProblematicEvent) -> str:
+def _cursor(event: schemas.EventSummary) -> str:
     """The place of an event in the list: microseconds since 1970 and its id, both in hex."""
-    return f"{(event.first_seen_at - _EPOCH) // timedelta(microseconds=1):x}-{event.pk.hex}"
+    return f"{(event.first_seen_at - _EPOCH) // timedelta(microseconds=1):x}-{event.event_id.hex}"
 
 
 def _after(events: "QuerySet[ProblematicEvent]", cursor: str) -> "QuerySet[ProblematicEvent]":
@@ -206,31 +203,15 @@ def _after(events: "QuerySet[ProblematicEvent]", cursor: str) -> "QuerySet[Probl
     return earlier.exclude(first_seen_at=first_seen_at, event_id__gte=UUID(event_id))
 
 
-def _followed(product_id: int) -> Product:
-    product = Product.objects.select_related("customer").filter(pk=product_id).first()
+def _product(product_id: int) -> Product:
+    product = Product.objects.select_related("customer").defer("raw").filter(pk=product_id).first()
     if product is None:
         reason = f"There is no product {product_id}. Let a sync find it first, or correct the number."
         raise ValidationError([{"loc": ("body", "product_id"), "msg": reason}])
-    if not product.customer.follows(product_id):
-        allowed = ", ".join(map(str, sorted(product.customer.product_ids)))
-        raise SyncImpossible(
-            f"Product {product_id} is outside the filter of customer {product.customer}, which allows {allowed}."
-        )
     return product
 
 
-def _retry(
-    request: Request,
-    response: HttpResponse,
-    mappings: "QuerySet[ProblematicMapping]",
-    event: ProblematicEvent | None = None,
-) -> Status[schemas.RetryProgress]:
-    claims.release_abandoned()
-    states = set(claims.pending(mappings).order_by().values_list("state", flat=True).distinct())
-    if states == {MappingState.RUNNING}:
-        raise AlreadyClaimed("Everything mapped there is being retried right now. Wait for the result.")
-    with transaction.atomic():
-        job = jobs.start(mappings, by=request.user, event=event)
-        audit.retry_started(request.user, job)
+def _retry(request: Request, response: HttpResponse, chosen: Choice) -> Status[schemas.RetryProgress]:
+    job = jobs.start(chosen, by=request.user)
     response["Location"] = reverse("api:read_job", kwargs={"job": job.pk})
     return Status(202, schemas.RetryProgress.model_validate(job))

@@ -8,4 +8,4 @@ class ProblematicConfig(AppConfig):
     verbose_name = "Problems"
 
     def ready(self) -> None:
-        from problematic import events  # noqa: F401  # connects its receivers; needs the models loaded
+        from problematic import background, events  # noqa: F401  # connects receivers; needs the models loaded

@@ -36,8 +36,12 @@ def retry_started(by: By, job: RetryJob) -> None:
 
 
 def cleared(by: By, scope: Scope, result: Cleared) -> None:
-    """One entry for the whole step; it names no single object, since there are many."""
+    """With every event that went when they were named; otherwise one entry for the whole step."""
     if not result.position_ranges_cleared:
+        return
+    if scope.event_ids is not None:
+        if isinstance(by, User):
+            LogEntry.objects.log_actions(by.pk, result.events, CHANGE, summary(result))
         return
     customers = ", ".join(sorted(customer.name for customer in scope.customers))
     products = f"products {_numbers(sorted(scope.product_ids))}" if scope.product_ids else "all products"
@@ -48,6 +52,12 @@ def cleared(by: By, scope: Scope, result: Cleared) -> None:
         f"Cleared {result.position_ranges_cleared} position ranges with {result.test_ids_cleared} mapped test ids "
         f"({products} of {customers}{which}).",
     )
+
+
+def summary(result: Cleared) -> str:
+    events = "1 event" if result.position_ranges_cleared == 1 else f"{result.position_ranges_cleared:,} events"
+    tests = "1 mapped test id" if result.test_ids_cleared == 1 else f"{result.test_ids_cleared:,} mapped test ids"
+    return f"Cleared {events} with {tests}."
 
 
 def _numbers(numbers: Collection[int]) -> str:

@@ -1,7 +1,8 @@
 """The queue of mapped tests: who works on which, decided by the database.
 
 A claim is one guarded statement: whoever changes the row from claimable to running owns it, everybody else is told.
-A worker that dies gives its claims back: at once when it ran on this host, otherwise after the visibility time-out.
+A worker that dies gives its claims back: at once when it ran on this host, otherwise when its heartbeat is older than
+``TESTIO_LOCK_TIMEOUT``. A living worker keeps them, however long it waits for TestIO.
 All times are the database's. Whoever locks an event and mappings of it locks the event first, here as in ``triage``.
 """
 
@@ -14,16 +15,17 @@ from functools import lru_cache
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Greatest, Now
+from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils import timezone
 
 from problematic.models import CLAIMABLE, MappingState, ProblematicEvent, ProblematicMapping, RetryAttempt
 from problematic.triage import AlreadyClaimed
+from sync.leases import lock_timeout
 from sync.models.process import this_process
 
 log = logging.getLogger(__name__)
 
-_FREE = {"claimed_by": "", "claimed_at": None, "host": "", "pid": None, "process_started": None}
+_FREE = {"claimed_by": "", "claimed_at": None, "heartbeat_at": None, "host": "", "pid": None, "process_started": None}
 
 
 _COLUMNS = ProblematicMapping._meta.concrete_fields
@@ -72,13 +74,14 @@ def claim(mapping_id: int, worker: str) -> ProblematicMapping:
     """Claim one mapping, due or not, dead or not. Raises ``AlreadyClaimed`` for everyone but the winner."""
     mapping = ProblematicMapping.objects.filter(pk=mapping_id)
     won = _take(mapping.filter(state__in=(*CLAIMABLE, MappingState.DEAD)), worker)
-    claimed = mapping.select_related("event").first() if won else None
-    if claimed is None:
+    found = mapping.select_related("event").first()
+    if found is None or not won:
+        which = f"Test {found.test_id}" if found else "This test"
         raise AlreadyClaimed(
-            f"Mapping {mapping_id} was not found or already claimed: it was unmapped, it succeeded, or somebody else "
-            "is retrying it right now. Look at the list again."
+            f"{which} was not found or already claimed: it was unmapped, it succeeded, or somebody else is retrying it "
+            "right now. Look at the list again."
         )
-    return claimed
+    return found
 
 
 def settle(mapping: ProblematicMapping) -> None:
@@ -115,18 +118,33 @@ def give_back(mapping: ProblematicMapping, wait: timedelta = timedelta()) -> Non
     _ours(mapping).update(state=before, attempts=F("attempts") - 1, next_attempt_at=due, **_FREE)
 
 
+def renew(worker: str) -> None:
+    """A sign of life for everything this worker has claimed."""
+    ProblematicMapping.objects.filter(state=MappingState.RUNNING, claimed_by=worker).update(heartbeat_at=Now())
+
+
 def release_of(worker: str) -> None:
     """Return what this worker still holds to the queue: it lost the database in the middle of an attempt."""
     for mapping in ProblematicMapping.objects.filter(state=MappingState.RUNNING, claimed_by=worker).order_by("pk"):
-        _release(mapping)
+        _release(mapping, _ours(mapping))
 
 
 def release_abandoned() -> list[ProblematicMapping]:
-    """Return claims whose worker is gone to the queue, each with one warning and one history row."""
+    """Return claims whose worker is gone or silent to the queue, each with one warning and one history row."""
     running = ProblematicMapping.objects.filter(state=MappingState.RUNNING).order_by("pk")
-    silent = set(running.filter(claimed_at__lt=Now() - visibility_timeout()).values_list("pk", flat=True))
-    abandoned = [mapping for mapping in running if mapping.process_is_gone or mapping.pk in silent]
-    return [mapping for mapping in abandoned if _release(mapping)]
+    gone = [mapping for mapping in running if mapping.process_is_gone]
+    silent = [mapping for mapping in _silent(running) if mapping not in gone]
+    return [
+        *(mapping for mapping in gone if _release(mapping, _ours(mapping))),
+        # Looked at again in the same statement: its heartbeat may have come meanwhile.
+        *(mapping for mapping in silent if _release(mapping, _silent(_ours(mapping)))),
+    ]
+
+
+def _silent(running: "QuerySet[ProblematicMapping]") -> "QuerySet[ProblematicMapping]":
+    """Claims whose worker has not been heard of for too long; a claim itself is the first sign of life."""
+    heard = running.annotate(heard_at=Coalesce("heartbeat_at", "claimed_at"))
+    return heard.filter(heard_at__lt=Now() - lock_timeout())
 
 
 def wait_after(attempts: int) -> timedelta:
@@ -137,11 +155,6 @@ def wait_after(attempts: int) -> timedelta:
 
 def _after_failure(attempts: int) -> MappingState:
     return MappingState.DEAD if attempts >= settings.TESTIO_RETRY_LIMIT else MappingState.FAILED
-
-
-def visibility_timeout() -> timedelta:
-    """How long a claim may last before its worker counts as dead wherever it runs."""
-    return timedelta(seconds=2 * settings.TESTIO_LOCK_TIMEOUT)
 
 
 def _take(mappings: "QuerySet[ProblematicMapping]", worker: str) -> int:
@@ -171,12 +184,12 @@ def _end(mapping: ProblematicMapping, outcome: RetryAttempt.Outcome, detail: str
 
 
 @transaction.atomic
-def _release(mapping: ProblematicMapping) -> bool:
+def _release(mapping: ProblematicMapping, still_held: "QuerySet[ProblematicMapping]") -> bool:
     error = f"The worker ({mapping.claimed_by}) ended without finishing the attempt."
     ProblematicEvent.objects.select_for_update().filter(pk=mapping.event_id).first()
     # Counted like a failure: a test that kills whoever fetches it must not do so for ever.
     state = _after_failure(mapping.attempts)
-    if not _ours(mapping).update(state=state, last_error=error, next_attempt_at=Now(), **_FREE):
+    if not still_held.update(state=state, last_error=error, next_attempt_at=Now(), **_FREE):
         return False
     _write_attempt(mapping, RetryAttempt.Outcome.ABANDONED, error)
     log.warning("The retry of test %s is queued again: %s", mapping.test_id, error)
@@ -185,6 +198,8 @@ def _release(mapping: ProblematicMapping) -> bool:
 
 def _write_attempt(mapping: ProblematicMapping, outcome: RetryAttempt.Outcome, detail: str) -> None:
     RetryAttempt.objects.create(
+        event_id=mapping.event_id,
+        test_id=mapping.test_id,
         mapping=mapping,
         number=mapping.attempts,
         started_at=mapping.claimed_at or timezone.now(),

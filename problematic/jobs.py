@@ -2,16 +2,20 @@
 
 import logging
 import threading
+from functools import partial
 
 import stamina
-from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from problematic import claims
-from problematic.models import ProblematicEvent, ProblematicMapping, RetryJob
-from problematic.retry import RetryResult, retry_mappings, worker_name
+from problematic import audit, claims
+from problematic.choice import Choice
+from problematic.models import ProblematicMapping, RetryJob
+from problematic.retry import retry_mappings
+from problematic.triage import AlreadyClaimed, By
+from problematic.worker import RetryResult, worker_name
+from sync.leases import lock_timeout
 from sync.models.process import this_process
 from sync.pipeline import SyncBusy, SyncImpossible
 from sync.testio.errors import TestIOError
@@ -21,17 +25,23 @@ log = logging.getLogger(__name__)
 Status = RetryJob.Status
 
 
-def start(
-    mappings: "QuerySet[ProblematicMapping]",
-    *,
-    by: User | None = None,
-    event: ProblematicEvent | None = None,
-) -> RetryJob:
-    """Begin to retry these mappings once the current transaction is committed; returns the job to watch."""
+def start(choice: Choice, *, by: By = None) -> RetryJob:
+    """Begin a retry once the current transaction is committed; returns the job to watch.
+
+    Raises ``NothingToRetry`` and ``AlreadyClaimed`` when nothing could come of it.
+    """
+    choice.check()
     interrupt_dead()
-    ids = list(claims.pending(mappings).values_list("pk", flat=True))
-    job = RetryJob.objects.create(requested_by_id=by.pk if by else None, mapping_ids=ids, event=event, **this_process())
-    transaction.on_commit(lambda: _run_in_thread(job))
+    with transaction.atomic():
+        job = RetryJob.objects.create(
+            requested_by_id=by.pk if by else None,
+            mapping_ids=list(claims.pending(choice.mappings).values_list("pk", flat=True)),
+            event=choice.event,
+            notes=list(choice.notes),
+            **this_process(),
+        )
+        audit.retry_started(by, job)
+        transaction.on_commit(lambda: _run_in_thread(job))
     return job
 
 
@@ -42,9 +52,9 @@ def run(job: RetryJob) -> None:
     # Until something better is known: an exception nobody named must not leave the job "running".
     error = "The retry stopped on an unexpected error; the log has its details. What it had stored stays."
     try:
-        result = retry_mappings(mappings, wait=True, report=lambda so_far: _save(job, so_far))
+        result = retry_mappings(mappings, wait=True, report=partial(_save, job), beat=partial(_renew, job))
         error = ""
-    except (TestIOError, SyncImpossible, SyncBusy) as trouble:
+    except (TestIOError, SyncImpossible, SyncBusy, AlreadyClaimed) as trouble:
         error = str(trouble)
     except (OperationalError, InterfaceError) as trouble:
         log.warning("Retry job %s lost the database: %s", job, trouble)
@@ -63,11 +73,11 @@ def _return_claims() -> None:
 
 
 def interrupt_dead() -> int:
-    """Mark running jobs whose process is gone; their claims go back by themselves."""
-    dead = [job.pk for job in RetryJob.objects.filter(status=Status.RUNNING) if job.process_is_gone]
-    return RetryJob.objects.filter(pk__in=dead, status=Status.RUNNING).update(
-        status=Status.INTERRUPTED, finished_at=Now()
-    )
+    """Mark running jobs whose process is gone, or silent elsewhere; their claims go back by themselves."""
+    running = RetryJob.objects.filter(status=Status.RUNNING)
+    silent = Q(heartbeat_at__lt=Now() - lock_timeout())
+    gone = Q(pk__in=[job.pk for job in running if job.process_is_gone])
+    return running.filter(silent | gone).update(status=Status.INTERRUPTED, finished_at=Now())
 
 
 def _run_in_thread(job: RetryJob) -> None:
@@ -84,12 +94,21 @@ def _run_and_close(job: RetryJob) -> None:
 
 
 def _save(job: RetryJob, so_far: RetryResult) -> None:
-    RetryJob.objects.filter(pk=job.pk, status=Status.RUNNING).update(
+    _running(job).update(
         tests_retried=so_far.tests_retried,
         tests_succeeded=so_far.tests_succeeded,
         tests_failed=so_far.tests_failed,
-        errors=[*so_far.errors, *so_far.notes],
+        errors=so_far.errors,
+        notes=[*job.notes, *so_far.notes],
     )
+
+
+def _renew(job: RetryJob) -> None:
+    _running(job).update(heartbeat_at=Now())
+
+
+def _running(job: RetryJob) -> "QuerySet[RetryJob]":
+    return RetryJob.objects.filter(pk=job.pk, status=Status.RUNNING)
 
 
 def _finish(job: RetryJob, result: RetryResult, error: str) -> None:
@@ -100,4 +119,4 @@ def _finish(job: RetryJob, result: RetryResult, error: str) -> None:
     else:
         _save(job, result)
         status = Status.PARTIAL if result.errors else Status.SUCCEEDED
-    RetryJob.objects.filter(pk=job.pk, status=Status.RUNNING).update(status=status, finished_at=Now())
+    _running(job).update(status=status, finished_at=Now())

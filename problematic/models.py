@@ -7,7 +7,9 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
+from sync.leases import lock_timeout
 from sync.models import Product, SyncEvent
 from sync.models.process import OwnedByProcess
 from sync.public_ids import public_id
@@ -130,7 +132,8 @@ PENDING = (MappingState.QUEUED, MappingState.RUNNING, MappingState.FAILED, Mappi
 class ProblematicMapping(OwnedByProcess):
     """A test id an operator says is hidden in an event; the queue entry of its retry.
 
-    ``claimed_by`` names the worker while it runs; host, pid and process start tell whether that worker lives.
+    ``claimed_by`` names the worker while it runs; host, pid and process start tell whether that worker lives, and so
+    does ``heartbeat_at``, which is null until the first beat after the claim.
     """
 
     event = models.ForeignKey(ProblematicEvent, on_delete=models.CASCADE, related_name="mappings", db_index=False)
@@ -141,6 +144,7 @@ class ProblematicMapping(OwnedByProcess):
     last_error = models.TextField(blank=True, default="")
     claimed_by = models.TextField(blank=True, default="")
     claimed_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True, editable=False)
     mapped_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
     mapped_at = models.DateTimeField(db_default=Now())
 
@@ -165,14 +169,18 @@ class ProblematicMapping(OwnedByProcess):
 
 
 class RetryAttempt(models.Model):
-    """One try to fetch a mapped test, as it ended."""
+    """One try to fetch a mapped test, as it ended. It belongs to the event: taking the mapping back loses nothing."""
 
     class Outcome(models.TextChoices):
         SUCCEEDED = "succeeded"
         FAILED = "failed"
         ABANDONED = "abandoned", "worker died"
 
-    mapping = models.ForeignKey(ProblematicMapping, on_delete=models.CASCADE, related_name="history")
+    event = models.ForeignKey(ProblematicEvent, on_delete=models.CASCADE, related_name="attempts")
+    test_id = models.BigIntegerField()
+    mapping = models.ForeignKey(
+        ProblematicMapping, on_delete=models.SET_NULL, null=True, blank=True, related_name="history"
+    )
     number = models.PositiveIntegerField()
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(db_default=Now())
@@ -181,7 +189,7 @@ class RetryAttempt(models.Model):
     detail = models.TextField(blank=True, default="")
 
     class Meta:
-        ordering = ("mapping", "id")
+        ordering = ("id",)
 
     def __str__(self) -> str:
         return f"attempt {self.number}: {self.outcome}"
@@ -220,7 +228,7 @@ class RetryJob(OwnedByProcess):
     class Status(models.TextChoices):
         RUNNING = "running"
         SUCCEEDED = "succeeded"
-        PARTIAL = "partial", "some failed"
+        PARTIAL = "partial", "not all stored"
         FAILED = "failed"
         INTERRUPTED = "interrupted"
 
@@ -232,11 +240,13 @@ class RetryJob(OwnedByProcess):
     )
     status = models.CharField(max_length=11, choices=Status, default=Status.RUNNING)
     started_at = models.DateTimeField(db_default=Now())
+    heartbeat_at = models.DateTimeField(db_default=Now(), editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
     tests_retried = models.PositiveIntegerField(default=0)
     tests_succeeded = models.PositiveIntegerField(default=0)
     tests_failed = models.PositiveIntegerField(default=0)
     errors = ArrayField(models.TextField(), default=list, blank=True)
+    notes = ArrayField(models.TextField(), default=list, blank=True, help_text="What else to know; no failures.")
 
     class Meta:
         ordering = ("-started_at",)
@@ -258,3 +268,9 @@ class RetryJob(OwnedByProcess):
     @property
     def total(self) -> int:
         return len(self.mapping_ids)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Running by its status only: its process is gone, or was not heard of for too long by this host's clock."""
+        silent = timezone.now() - self.heartbeat_at > lock_timeout()
+        return self.status == self.Status.RUNNING and (silent or self.process_is_gone)

@@ -1,11 +1,12 @@
 """What goes into the API of this room and what comes out. Names once published stay."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from django.db.models import Manager
+from django.db.models import Manager, QuerySet
 from ninja import Field, P, PathEx, Schema
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictInt, model_validator
 
@@ -94,10 +95,11 @@ class EventSummary(Result):
     mapping_states: MappingStates
 
     @classmethod
-    def of(cls, event: models.ProblematicEvent, **more: Any) -> Self:
-        """Product, customer and mappings of the event should be loaded."""
-        states = Counter(mapping.state for mapping in event.mappings.all())
-        return cls(**listings.as_json(event), mapping_states=MappingStates(**states), **more)
+    def of(cls, listed: "QuerySet[models.ProblematicEvent]") -> Iterator[Self]:
+        """A summary of each event."""
+        for document in listings.documents(listings.with_states(listed), "states"):
+            states = Counter(document.pop("states"))
+            yield cls(**document, mapping_states=MappingStates(**states))
 
 
 class EventPage(Result):
@@ -112,6 +114,10 @@ class Attempt(Result):
     worker: str
     outcome: Outcome
     detail: str
+
+
+class TestAttempt(Attempt):
+    test_id: int
 
 
 class MappedTest(Result):
@@ -145,13 +151,17 @@ class EventDetail(EventSummary):
     resolved_at: datetime | None
     resolution: str | None
     mappings: Annotated[list[MappedTest], Rows]
+    attempts: Annotated[list[TestAttempt], Rows] = Field(
+        description="Finished attempts made for this event, oldest first; also those of tests no longer mapped."
+    )
     history: Annotated[list[TriageStep], Rows] = Field(description="What happened to the event, oldest first.")
 
     @classmethod
-    def of(cls, event: models.ProblematicEvent, **more: Any) -> Self:
-        """As for ``EventSummary``; the history, and users and attempts of the mappings, should be loaded too."""
-        names = ("resolved_at", "resolution", "mappings", "history")
-        return super().of(event, **{name: getattr(event, name) for name in names}, **more)
+    def of_one(cls, event: models.ProblematicEvent) -> Self:
+        """History and attempts of the event, and users and attempts of its mappings, should be loaded."""
+        (summary,) = EventSummary.of(models.ProblematicEvent.objects.filter(pk=event.pk))
+        names = ("resolved_at", "resolution", "mappings", "attempts", "history")
+        return cls(**dict(summary), **{name: getattr(event, name) for name in names})
 
 
 class Suggestion(Result):
@@ -206,7 +216,8 @@ class RetryProgress(Result):
     tests_retried: int
     tests_succeeded: int
     tests_failed: int
-    errors: list[str] = Field(description="One line per test that was not stored, and what else to know.")
+    errors: list[str] = Field(description="One line per test that was not stored.")
+    notes: list[str] = Field(description="What else to know: what was left out, or stored elsewhere. No failures.")
     started_at: datetime
     finished_at: datetime | None
 
@@ -226,3 +237,4 @@ class ClearOrder(Order):
 class ClearedCounts(Result):
     position_ranges_cleared: int
     test_ids_cleared: int
+    left_out: list[str] = Field(description="Events some of whose tests are being retried right now, by public id.")

@@ -5,8 +5,10 @@ TestIO, and none has heard of a request: admin, API and commands all end here.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from uuid import uuid4
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Self
+from uuid import UUID, uuid4
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
@@ -34,6 +36,10 @@ class TriageRefused(Exception):
     """A step the rules do not allow; the sentence says why and what to do instead."""
 
 
+class NothingToRetry(TriageRefused):
+    """Nothing of what was chosen waits for a retry: nothing is mapped there, or everything is stored."""
+
+
 class BadTestIds(TriageRefused):
     """What was given are no test ids: wrong whatever state the event is in."""
 
@@ -53,17 +59,34 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
+    """What a clear came to. ``left_out`` are events some of whose tests, ``in_retry``, are being retried right now."""
+
     position_ranges_cleared: int
     test_ids_cleared: int
+    left_out: list[ProblematicEvent] = field(default_factory=list)
+    in_retry: list[int] = field(default_factory=list)
+    events: list[ProblematicEvent] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def remark(self) -> str:
+        """What was left out and why; nothing when nothing was."""
+        return f"Left out {', '.join(map(str, self.left_out))}. {_in_retry(self.in_retry)}" if self.left_out else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which events a step is about. No product ids means all of the customers'."""
+    """Which events a step is about. No product ids means all of the customers', no event ids (None) all of those."""
 
     customers: Collection[Customer]
     product_ids: Collection[int] = ()
     resolved_only: bool = False
+    event_ids: Collection[UUID] | None = None
+
+    @classmethod
+    def of(cls, event_ids: Collection[UUID]) -> Self:
+        """Just these events."""
+        customers = Customer.objects.filter(products__problematic_events__in=event_ids).distinct()
+        return cls(customers, event_ids=event_ids)
 
     def events(self) -> "QuerySet[ProblematicEvent]":
         """Events that were not cleared yet."""
@@ -71,6 +94,8 @@ class Scope:
         events = events.exclude(status=EventStatus.CLEARED)
         if self.product_ids:
             events = events.filter(product_id__in=self.product_ids)
+        if self.event_ids is not None:
+            events = events.filter(pk__in=self.event_ids)
         return events.filter(status=EventStatus.RESOLVED) if self.resolved_only else events
 
 
@@ -141,7 +166,9 @@ def unmap(event: ProblematicEvent, test_ids: Iterable[int], by: By = None) -> li
 def clear(scope: Scope, by: By = None) -> Cleared:
     """Put events away and remove their mappings; how many of each. A gap that is still there is found anew.
 
-    Takes the lease of every product concerned, so no sync is recording there meanwhile: raises ``SyncBusy``.
+    Events some of whose tests are being retried right now are left out, and the result says so; raises
+    ``AlreadyClaimed`` when that leaves none. Takes the lease of every product concerned, so no sync is recording
+    there meanwhile: raises ``SyncBusy``.
     """
     product_ids = set(scope.events().values_list("product_id", flat=True))
     held, busy = leases.acquire(product_ids, uuid4())
@@ -170,12 +197,13 @@ def revive(event: ProblematicEvent, by: By = None) -> list[int]:
 
 def _clear(scoped: "QuerySet[ProblematicEvent]", by: By) -> Cleared:
     at = timezone.now()
-    events = list(scoped.select_for_update(of=("self",)).order_by("pk"))
-    mappings = ProblematicMapping.objects.filter(event__in=events)
-    ids_of: dict[object, list[int]] = {}
-    for event_id, test_id in mappings.order_by("test_id").values_list("event_id", "test_id"):
-        ids_of.setdefault(event_id, []).append(test_id)
-    mappings.delete()
+    found = list(scoped.select_for_update(of=("self",)).order_by("pk"))
+    ids_of, in_retry = _lock_mappings(found)
+    events = [event for event in found if event.pk not in in_retry]
+    running = sorted(chain(*in_retry.values()))
+    if running and not events:
+        raise AlreadyClaimed(_in_retry(running))
+    ProblematicMapping.objects.filter(event__in=events).delete()
     resolution = f"Cleared by {by or 'the command line'}."
     ProblematicEvent.objects.filter(pk__in=[event.pk for event in events]).update(
         status=EventStatus.CLEARED, resolved_at=at, resolution=resolution
@@ -191,7 +219,25 @@ def _clear(scoped: "QuerySet[ProblematicEvent]", by: By) -> Cleared:
         )
         for event in events
     )
-    return Cleared(len(events), sum(map(len, ids_of.values())))
+    left_out = [event for event in found if event.pk in in_retry]
+    return Cleared(len(events), sum(len(ids_of.get(event.pk, [])) for event in events), left_out, running, events)
+
+
+def _lock_mappings(events: Collection[ProblematicEvent]) -> tuple[dict[UUID, list[int]], dict[UUID, list[int]]]:
+    """Test ids by event: all that are mapped, and those that are being retried. Nobody claims more until the end."""
+    mapped: dict[UUID, list[int]] = {}
+    running: dict[UUID, list[int]] = {}
+    rows = ProblematicMapping.objects.filter(event__in=events).select_for_update().order_by("pk")
+    for event_id, test_id, state in sorted(rows.values_list("event_id", "test_id", "state")):
+        mapped.setdefault(event_id, []).append(test_id)
+        if state == MappingState.RUNNING:
+            running.setdefault(event_id, []).append(test_id)
+    return mapped, running
+
+
+def _in_retry(test_ids: Collection[int]) -> str:
+    which = f"Test {next(iter(test_ids))} is" if len(test_ids) == 1 else f"{len(test_ids)} of its tests are"
+    return f"{which} being retried right now. Wait for the result, then clear."
 
 
 def _lock(event: ProblematicEvent) -> ProblematicEvent:

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 
 from problematic.admin.looks import many
-from problematic.models import EventStatus, MappingState, ProblematicEvent
+from problematic.models import PENDING, EventStatus, MappingState, ProblematicEvent
 
 
 def next_step(event: ProblematicEvent, states: Mapping[str, int], *, suggested: int, retrying: bool) -> str:
     """``states``: how many tests mapped to the event are in which state."""
     if event.status == EventStatus.CLEARED:
         return "It was put away: nothing is left to do. If the gap is still there, the next sync finds it anew."
-    if event.status == EventStatus.RESOLVED:
-        return "It resolved itself: nothing is left to do. Clear it to put it away."
+    if event.status == EventStatus.RESOLVED and not retrying:
+        return _resolved(sum(states.get(state, 0) for state in PENDING))
     if retrying:
         return "A retry is running. What comes of it shows below, by itself."
     mapped = sum(states.values())
@@ -20,6 +20,13 @@ def next_step(event: ProblematicEvent, states: Mapping[str, int], *, suggested: 
     sentences = [*_unfinished(states), _unmapped(event.size - mapped)]
     said = " ".join(filter(None, sentences))
     return said or "All that is mapped is stored. The next sync that reads through this place resolves the event."
+
+
+def _resolved(unstored: int) -> str:
+    if not unstored:
+        return "It resolved itself: nothing is left to do. Clear it to put it away."
+    tests = "1 mapped test was" if unstored == 1 else f"{unstored:,} mapped tests were"
+    return f"It resolved itself, but {tests} not stored. Press Retry to fetch what can be fetched, or clear the event."
 
 
 def _find_out(hidden: int, suggested: int) -> str:

@@ -7,57 +7,46 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from problematic import triage
+from problematic import audit, claims, triage
 from problematic.admin import looks, tables
 from problematic.admin.addressing import Request
 from problematic.admin.steps import REFUSALS, StepViews
 from problematic.forms import ClearForm
-from problematic.listings import MOST
-from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping
-from problematic.triage import Cleared, Scope
-from sync.models import Customer
+from problematic.models import EventStatus, MappingState, ProblematicEvent, ProblematicMapping
+from problematic.triage import Scope
 from sync.public_ids import NoSuchId
+
+#: What is cleared in one go; a selection over all pages reaches no further.
+MOST = 10_000
 
 _EVENTS_SHOWN = 100
 
 
-@dataclass(frozen=True)
-class Chosen(Scope):
-    """Just these events, as far as they were not cleared yet."""
-
-    event_ids: Collection[UUID] = ()
-
-    @classmethod
-    def of(cls, event_ids: Collection[UUID]) -> Self:
-        return cls(Customer.objects.filter(products__problematic_events__in=event_ids).distinct(), event_ids=event_ids)
-
-    def events(self) -> "QuerySet[ProblematicEvent]":
-        return super().events().filter(pk__in=self.event_ids)
-
-
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What would go: events, and the test ids mapped to each."""
+    """What would go: events, and the test ids mapped to each. What is being retried right now stays."""
 
     events: list[ProblematicEvent]
     test_ids: dict[UUID, list[int]]
+    left_out: list[ProblematicEvent]
 
     @classmethod
     def of(cls, event_ids: Collection[UUID]) -> Self:
-        rows = Chosen.of(event_ids).events().select_related("product").defer("product__raw")
-        events = list(rows.order_by("product_id", "first_position", "pk"))
-        mappings = ProblematicMapping.objects.filter(event__in=events).order_by("test_id")
+        rows = Scope.of(event_ids).events().select_related("product").defer("product__raw")
+        found = list(rows.order_by("product_id", "first_position", "pk"))
+        mappings = ProblematicMapping.objects.filter(event__in=found).order_by("test_id")
+        running = set(mappings.filter(state=MappingState.RUNNING).values_list("event_id", flat=True))
+        events = [event for event in found if event.pk not in running]
         test_ids: dict[UUID, list[int]] = {event.pk: [] for event in events}
         for event_id, test_id in mappings.values_list("event_id", "test_id"):
-            test_ids[event_id].append(test_id)
-        return cls(events, test_ids)
+            if event_id in test_ids:
+                test_ids[event_id].append(test_id)
+        return cls(events, test_ids, [event for event in found if event.pk in running])
 
     @property
     def mapped(self) -> int:
@@ -67,6 +56,12 @@ class Selection:
     def fingerprint(self) -> str:
         """Changes with everything the confirmation promised."""
         return sha256(repr(sorted(self.test_ids.items())).encode()).hexdigest()
+
+    @property
+    def staying(self) -> str:
+        """What was chosen and stays; nothing when all of it goes."""
+        names = ", ".join(map(str, self.left_out))
+        return f"Left out, because tests of it are being retried right now: {names}." if names else ""
 
     @property
     def described(self) -> str:
@@ -99,6 +94,7 @@ class ClearViews(StepViews):
         form = ClearForm(request.POST)
         if not form.is_valid():
             return self._refuse(request, "Choose the events to clear in the list.")
+        claims.release_abandoned()
         selection = Selection.of(form.cleaned_data["events"])
         if selection.events and selection.fingerprint != form.cleaned_data["fingerprint"]:
             said = "Nothing was cleared: what would go has changed meanwhile. Look at it again."
@@ -111,9 +107,11 @@ class ClearViews(StepViews):
         """The page that says what will go; back to the list when nothing would."""
         if len(event_ids) > MOST:
             return self._refuse(request, f"At most {MOST:,} events can be cleared at a time. Narrow the list down.")
+        claims.release_abandoned()
         selection = Selection.of(event_ids)
         if not selection.events:
-            return self._refuse(request, "Nothing to clear: what you chose was cleared before.")
+            said = f" now. {selection.staying}" if selection.staying else ": what you chose was cleared before."
+            return self._refuse(request, f"Nothing to clear{said}")
         return TemplateResponse(
             request,
             "admin/problematic/problematicevent/clear_confirmation.html",
@@ -138,15 +136,16 @@ class ClearViews(StepViews):
         }
 
     def _cleared(self, request: Request, selection: Selection) -> bool:
+        scope = Scope.of([event.pk for event in selection.events])
         try:
-            result = triage.clear(Chosen.of([event.pk for event in selection.events]), by=request.user)
+            result = triage.clear(scope, by=request.user)
         except REFUSALS as refusal:
             self.message_user(request, f"Nothing was cleared. {refusal}", messages.ERROR)
             return False
-        said = _said(result)
-        # One entry with each event, so that every event's own page has it.
-        LogEntry.objects.log_actions(request.user.pk, selection.events, CHANGE, said)
-        self.message_user(request, said, messages.SUCCESS)
+        audit.cleared(request.user, scope, result)
+        self.message_user(request, audit.summary(result), messages.SUCCESS)
+        if staying := " ".join(filter(None, (selection.staying, result.remark))):
+            self.message_user(request, staying, messages.WARNING)
         return True
 
     def _require_clear(self, request: Request) -> None:
@@ -156,8 +155,3 @@ class ClearViews(StepViews):
     def _refuse(self, request: Request, sentence: str) -> HttpResponse:
         self.message_user(request, sentence, messages.WARNING)
         return HttpResponseRedirect(self.address("changelist"))
-
-
-def _said(result: Cleared) -> str:
-    events = looks.many(result.position_ranges_cleared, "event")
-    return f"Cleared {events} with {looks.many(result.test_ids_cleared, 'mapped test id')}."

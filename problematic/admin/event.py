@@ -1,7 +1,10 @@
 """Events: what could not be read, found at a glance, and everything that can be done about one on its page."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import PAGE_VAR
@@ -14,11 +17,14 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from problematic import choice, jobs
 from problematic.admin import looks, page, retrying
 from problematic.admin.addressing import Request
 from problematic.admin.clearing import ClearViews
 from problematic.admin.filters import EVERYTHING, AgeFilter, CustomerFilter, StateFilter
+from problematic.admin.quick import NO_KEY, QuickChangeList, for_row
 from problematic.admin.steps import REFUSALS
+from problematic.choice import Choice
 from problematic.models import EVENT_PREFIX, EventStatus, MappingState, ProblematicEvent, ProblematicMapping
 from sync.admin import display
 from sync.admin.base import ReadOnlyAdmin
@@ -70,6 +76,16 @@ class ProblematicEventAdmin(ClearViews, ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return _with_counts(super().get_queryset(request))
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[QuickChangeList]:
+        return QuickChangeList
+
+    def action_checkbox(self, obj: ProblematicEvent) -> SafeString:
+        return for_row(self._checkbox, obj)
+
+    @cached_property
+    def _checkbox(self) -> str:
+        return super().action_checkbox(ProblematicEvent(pk=NO_KEY))
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -99,15 +115,17 @@ class ProblematicEventAdmin(ClearViews, ReadOnlyAdmin):
     def retry_selected(self, request: Request, queryset: QuerySet[ProblematicEvent]) -> None:
         chosen = list(queryset.order_by().values_list("pk", "status"))
         is_open = [pk for pk, status in chosen if status == EventStatus.OPEN]
-        only = ProblematicEvent.objects.get(pk=is_open[0]) if len(is_open) == 1 else None
         if passed_over := len(chosen) - len(is_open):
-            said = f"Passed over {looks.many(passed_over, 'event')}: no longer open, so nothing needs to be retried."
+            are = "is" if passed_over == 1 else "are"
+            said = f"Passed over {looks.many(passed_over, 'event')} that {are} no longer open."
             self.message_user(request, said, messages.WARNING)
         try:
-            job = retrying.start(request, ProblematicMapping.objects.filter(event__in=is_open), only)
+            job = jobs.start(_chosen([pk for pk, _ in chosen], is_open), by=request.user)
         except REFUSALS as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return
+        for note in job.notes:
+            self.message_user(request, note, messages.WARNING)
         watch = display.link(display.detail_url(type(job), job.pk), "Watch it.")
         self.message_user(request, format_html("{} {}", retrying.started(job), watch), messages.SUCCESS)
 
@@ -206,6 +224,12 @@ class ProblematicEventAdmin(ClearViews, ReadOnlyAdmin):
     @admin.display(description="Neighbour after")
     def after(self, event: ProblematicEvent) -> str:
         return looks.neighbour(event.boundary_after_id, event.boundary_after_end_at, "none: the end of the list")
+
+
+def _chosen(event_ids: Collection[UUID], is_open: Sequence[UUID]) -> Choice:
+    """A job on one open event is that event's job: its page shows it, whatever else was chosen."""
+    chosen = choice.of_events(ProblematicEvent.objects.filter(pk__in=event_ids))
+    return replace(chosen, event=ProblematicEvent.objects.get(pk=is_open[0])) if len(is_open) == 1 else chosen
 
 
 def _state_links(request: HttpRequest) -> Iterator[dict[str, Any]]:

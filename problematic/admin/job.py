@@ -29,7 +29,7 @@ class RetryJobAdmin(ByPublicId, ReadOnlyAdmin):
     list_select_related = ("event", "requested_by")
     list_only = (
         "event__event_id", "requested_by__username", "status", "host", "pid", "process_started", "tests_retried",
-        "tests_succeeded", "tests_failed", "started_at", "finished_at",
+        "tests_succeeded", "tests_failed", "started_at", "heartbeat_at", "finished_at",
     )  # fmt: skip
     list_filter = (JobStatusFilter,)
     sortable_by = ("started",)

@@ -103,10 +103,8 @@ def job_status(job: RetryJob) -> str:
 
 
 def shown_status(job: RetryJob) -> RetryJob.Status:
-    """A job whose process is gone has ended, also when nobody has written that down yet."""
-    status = RetryJob.Status(job.status)
-    abandoned = status == RetryJob.Status.RUNNING and job.process_is_gone
-    return RetryJob.Status.INTERRUPTED if abandoned else status
+    """A job that was abandoned has ended, also when nobody has written that down yet."""
+    return RetryJob.Status.INTERRUPTED if job.is_abandoned else RetryJob.Status(job.status)
 
 
 def done_by(entry: TriageEntry) -> str:

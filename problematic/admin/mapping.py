@@ -77,24 +77,16 @@ class ProblematicMappingAdmin(ReadOnlyAdmin):
 @admin.register(RetryAttempt)
 class RetryAttemptAdmin(ReadOnlyAdmin):
     list_display = ("id", "test_id", "event", outcome, "number", "finished", "detail_shown")
-    list_select_related = ("mapping__event",)
-    list_only = ("mapping__test_id", "mapping__event__event_id", "outcome", "number", "finished_at", "detail")
+    list_select_related = ("event",)
+    list_only = ("test_id", "event__event_id", "outcome", "number", "finished_at", "detail")
     list_filter = (OutcomeFilter,)
     sortable_by = ("id",)
-    search_numbers = ("mapping__test_id",)
+    search_numbers = ("test_id",)
     search_help_text = "Test id"
     fieldsets = (
-        (None, {"fields": ("mapping", "event", "number", "outcome_shown", "detail")}),
+        (None, {"fields": ("test_id", "event", "mapping", "number", "outcome_shown", "detail")}),
         ("Process", {"fields": ("started_at", "finished_at", "worker")}),
     )
-
-    @admin.display(description="Test")
-    def test_id(self, attempt: RetryAttempt) -> int:
-        return attempt.mapping.test_id
-
-    @admin.display(description="Event")
-    def event(self, attempt: RetryAttempt) -> str:
-        return looks.event_link(attempt.mapping.event)
 
     @admin.display(description="Outcome")
     def outcome_shown(self, attempt: RetryAttempt) -> str:

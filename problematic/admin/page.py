@@ -11,7 +11,7 @@ from problematic import suggestions
 from problematic.admin import looks, retrying, tables
 from problematic.admin.advice import next_step
 from problematic.forms import TestIdsForm
-from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping
+from problematic.models import PENDING, EventStatus, ProblematicEvent, ProblematicMapping
 from sync.admin import display
 
 _PAGES = ("map", "unmap", "retry", "ask_clear", "progress", "change")
@@ -53,7 +53,7 @@ def whole(event: ProblematicEvent, allowed: Allowed, text: str = "") -> dict[str
         **parts,
         "status": looks.event_status(event),
         "next_step": next_step(event, states, suggested=len(found), retrying=parts["retrying"]),
-        "may_retry": allowed.retry and event.is_open and bool(states) and not parts["retrying"],
+        "may_retry": allowed.retry and bool(set(states) & set(PENDING)) and not parts["retrying"],
         "may_clear": allowed.clear and event.status != EventStatus.CLEARED,
         "map_form": TestIdsForm(initial={"test_ids": text}) if allowed.map and event.is_open else None,
         "suggested": tables.suggested(found, titles, may_map=allowed.map) if event.is_open else None,

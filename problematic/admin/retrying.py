@@ -1,35 +1,15 @@
-"""Starting a retry from a page, and showing how far it has come."""
+"""What pages say about a retry in the background, and how far it has come."""
 
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpResponse
 
-from problematic import audit, claims, jobs
 from problematic.admin import looks
-from problematic.admin.addressing import Request
-from problematic.models import MappingState, ProblematicEvent, ProblematicMapping, RetryJob
-from problematic.triage import AlreadyClaimed, TriageRefused
+from problematic.models import ProblematicEvent, RetryJob
 from sync.admin import display
 
 _ERRORS_SHOWN = 10
-
-
-def start(
-    request: Request, mappings: "QuerySet[ProblematicMapping]", event: ProblematicEvent | None = None
-) -> RetryJob:
-    """A retry in the background. Raises ``TriageRefused`` and ``AlreadyClaimed`` when nothing could come of it."""
-    claims.release_abandoned()
-    states = set(claims.pending(mappings).order_by().values_list("state", flat=True).distinct())
-    if not states:
-        raise TriageRefused("Nothing that is mapped there waits for a retry. Map test ids first.")
-    if states == {MappingState.RUNNING}:
-        raise AlreadyClaimed("Everything mapped there is being retried right now. Wait for the result.")
-    with transaction.atomic():
-        job = jobs.start(mappings, by=request.user, event=event)
-        audit.retry_started(request.user, job)
-    return job
 
 
 def started(job: RetryJob) -> str:
@@ -56,6 +36,8 @@ def facts(job: RetryJob, errors: int = _ERRORS_SHOWN) -> dict[str, Any]:
         "started": looks.ago(job.started_at),
         "errors": job.errors[:errors],
         "more_errors": max(0, len(job.errors) - errors),
+        "notes": job.notes[:errors],
+        "more_notes": max(0, len(job.notes) - errors),
     }
 
 

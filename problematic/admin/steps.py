@@ -13,18 +13,18 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 
-from problematic import audit, triage
+from problematic import audit, choice, claims, jobs, triage
 from problematic.admin import looks, retrying
 from problematic.admin.addressing import ByPublicId, Request
 from problematic.forms import TestIdsForm
 from problematic.models import ProblematicEvent
 from problematic.triage import AlreadyClaimed, Mapped, TriageRefused
 from sync.leases import LeaseLost
-from sync.pipeline import SyncBusy
+from sync.pipeline import SyncBusy, SyncImpossible
 from sync.public_ids import NoSuchId
 
 #: What the core says instead of doing something; its sentence is shown.
-REFUSALS = (TriageRefused, AlreadyClaimed, SyncBusy, LeaseLost)
+REFUSALS = (TriageRefused, AlreadyClaimed, SyncBusy, SyncImpossible, LeaseLost)
 
 #: Text that was refused comes back into its field, unless it is too long for an address.
 _LONGEST_TEXT = 2_000
@@ -95,15 +95,14 @@ class StepViews(ByPublicId):
 
     def _unmap(self, request: Request, event: ProblematicEvent) -> str:
         test_ids = _posted_ids(request)
+        claims.release_abandoned()
         with transaction.atomic():
             removed = triage.unmap(event, test_ids, by=request.user)
             audit.unmapped(request.user, event, removed)
         return f"Unmapped {looks.some_ids(removed)}." if removed else "It was not mapped any more."
 
     def _retry(self, request: Request, event: ProblematicEvent) -> str:
-        if not event.is_open:
-            raise TriageRefused(f"Event {event} is {event.status}: nothing of it needs to be retried.")
-        return retrying.started(retrying.start(request, event.mappings.all(), event))
+        return retrying.started(jobs.start(choice.of_event(event), by=request.user))
 
 
 def _posted_ids(request: Request) -> list[int]:

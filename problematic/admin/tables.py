@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.db.models import Q
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -54,11 +55,13 @@ def suggested(suggestions: Iterable[Suggestion], titles: Mapping[int, str], *, m
 
 
 def attempts(event: ProblematicEvent) -> Table:
-    found = RetryAttempt.objects.filter(mapping__event=event).select_related("mapping").order_by("-pk")
+    """Of everything that was ever mapped to the event, and of what came here with its mapping from another."""
+    mapped_now = list(event.mappings.values_list("pk", flat=True))
+    found = RetryAttempt.objects.filter(Q(event=event) | Q(mapping__in=mapped_now)).order_by("-pk")
     rows = [
         [
             looks.ago(attempt.finished_at),
-            attempt.mapping.test_id,
+            attempt.test_id,
             attempt.number,
             looks.outcome(attempt),
             _said(attempt.detail),

@@ -4,7 +4,7 @@
 
 from datetime import timedelta
 
-from factory.declarations import LazyAttribute, LazyFunction, Sequence, SubFactory
+from factory.declarations import LazyAttribute, LazyFunction, SelfAttribute, Sequence, SubFactory
 
 from problematic.models import ProblematicEvent, ProblematicMapping, RetryAttempt, RetryJob, TriageEntry
 from sync.models.process import this_process
@@ -41,6 +41,8 @@ class RetryAttemptFactory(ModelFactory[RetryAttempt]):
         model = RetryAttempt
 
     mapping = SubFactory(ProblematicMappingFactory)
+    event = SelfAttribute("mapping.event")
+    test_id = SelfAttribute("mapping.test_id")
     number = Sequence(lambda n: n + 1)
     started_at = MARCH
     outcome = RetryAttempt.Outcome.FAILED

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
-from problematic import triage
+from problematic import claims, triage
 from problematic.admin.advice import next_step
 from problematic.models import (
     EventStatus,
@@ -274,6 +274,26 @@ def test_mapped_tests_show_their_state_attempts_error_and_history(desk: Client, 
     assert "just now Mapped maria 501234 -" in seen
 
 
+def test_attempts_stay_on_the_page_when_their_tests_are_unmapped_and_the_event_is_cleared(desk: Client) -> None:
+    event = ProblematicEventFactory.create()
+    mapping = ProblematicMappingFactory.create(event=event, test_id=501234)
+    RetryAttemptFactory.create(mapping=mapping, number=3, detail="It answered 500.", finished_at=timezone.now())
+    attempt = "just now 501234 3 Failed It answered 500."
+    assert send(desk, page(event, "unmap"), test_ids="501234") == ["success: Unmapped 501234."]
+    assert attempt in text(shown(desk, page(event)))
+    send(desk, f"{EVENTS}clear/", **_confirmed(desk.get(page(event, "ask_clear"))))
+    assert attempt in text(shown(desk, page(event)))
+
+
+def test_what_came_from_another_event_brings_its_attempts_along(desk: Client) -> None:
+    before, event = ProblematicEventFactory.create_batch(2)
+    mapping = ProblematicMappingFactory.create(event=before, test_id=501234)
+    RetryAttemptFactory.create(mapping=mapping, detail="It answered 500.")
+    ProblematicMapping.objects.update(event=event)
+    for each in (before, event):
+        assert "It answered 500." in text(shown(desk, page(each)))
+
+
 def test_titles_and_answers_of_testio_are_inert(desk: Client) -> None:
     event = ProblematicEventFactory.create(boundary_before_id=99)
     for number, title in ((99, MARKUP), (501234, MARKUP), (501235, MARKUP)):
@@ -452,8 +472,9 @@ def test_a_page_that_asks_about_what_is_gone_loads_itself_anew(desk: Client) -> 
 
 def test_a_retry_of_nothing_and_of_what_others_retry_is_refused(desk: Client) -> None:
     event = ProblematicMappingFactory.create(state=MappingState.SUCCEEDED).event
-    nothing = "error: Nothing that is mapped there waits for a retry. Map test ids first."
-    assert send(desk, page(event, "retry")) == [nothing]
+    stored = "error: Everything mapped there is stored already, so nothing was retried."
+    assert send(desk, page(event, "retry")) == [stored]
+    assert "retry" not in buttons(shown(desk, page(event)))
     taken = "error: Everything mapped there is being retried right now. Wait for the result."
     assert send(desk, page(_running().event, "retry")) == [taken]
     assert (RetryJob.objects.count(), log()) == (0, [])
@@ -466,15 +487,37 @@ def test_selected_events_are_retried_together_and_ended_ones_passed_over(desk: C
     assert (job.event, set(job.mapping_ids)) == (None, {one.pk, two.pk})
     watch = f'<a href="/admin/problematic/retryjob/{job.pk}/change/" class="text-link">Watch it.</a>'
     assert said(response) == [
-        "warning: Passed over 1 event: no longer open, so nothing needs to be retried.",
+        "warning: Passed over 1 event that is no longer open.",
         f"success: Started retry {job} of 2 mapped tests; it runs in the background. {watch}",
     ]
     assert log() == [("maria", job.public_id, f"Started {job}: a retry of 2 mapped tests.")]
     choose(desk, "retry_selected", [other.event])
     assert RetryJob.objects.exclude(pk=job.pk).get().event == other.event
     assert said(choose(desk, "retry_selected", [ProblematicEventFactory.create()])) == [
-        "error: Nothing that is mapped there waits for a retry. Map test ids first."
+        "error: Nothing is mapped there, so nothing was retried."
     ]
+
+
+def test_what_is_left_of_ended_events_is_named_in_a_selection_and_retried_on_its_own_page(desk: Client) -> None:
+    one, left = ProblematicMappingFactory.create(), ProblematicMappingFactory.create(event=ended())
+    note = f"Left out 1 test mapped to events that are no longer open ({left.event}): name the event to retry it."
+    messages = said(choose(desk, "retry_selected", [one.event, left.event]))
+    assert messages[:2] == ["warning: Passed over 1 event that is no longer open.", f"warning: {note}"]
+    job = RetryJob.objects.get()
+    assert (job.event, job.mapping_ids, job.notes) == (one.event, [one.pk], [note])
+    assert note in text(shown(desk, page(one.event, "progress")))
+    seen = shown(desk, page(left.event))
+    assert "It resolved itself, but 1 mapped test was not stored." in text(seen)
+    assert buttons(seen) == {"unmap", "retry", "clear"}
+    [started] = send(desk, page(left.event, "retry"))
+    assert started.startswith("success: Started retry job_")
+
+
+def test_a_product_outside_its_customers_filter_is_not_retried(desk: Client) -> None:
+    event = ProblematicMappingFactory.create(event__product__customer__product_ids=[7]).event
+    [refused] = send(desk, page(event, "retry"))
+    assert refused.startswith(f"error: Product {event.product_id} is outside the filter of customer ")
+    assert not RetryJob.objects.exists()
 
 
 # Clearing -------------------------------------------------------------------------------------------------------------
@@ -548,6 +591,38 @@ def test_a_product_that_is_being_synced_is_not_cleared(desk: Client) -> None:
     assert (mapped(event), log()) == ({5: "queued"}, [])
     lease.delete()
     assert send(desk, f"{EVENTS}clear/", **_confirmed(response)) == ["success: Cleared 1 event with 1 mapped test id."]
+
+
+def test_what_is_being_retried_is_left_out_and_named_before_and_after(desk: Client) -> None:
+    running, late, gone = (
+        _running().event,
+        ProblematicMappingFactory.create(test_id=8),
+        ProblematicEventFactory.create(),
+    )
+    asked = choose(desk, "clear_selected", [running, late.event, gone])
+    staying = f"Left out, because tests of it are being retried right now: {running}."
+    assert "2 events and 1 mapped test id will be cleared." in text(asked.content.decode())
+    assert staying in text(asked.content.decode())
+    claims.claim(late.pk, "somebody")
+    again = desk.post(f"{EVENTS}clear/", _confirmed(asked))
+    assert said(again) == ["warning: Nothing was cleared: what would go has changed meanwhile. Look at it again."]
+    done = "Cleared 1 event with 0 mapped test ids."
+    assert send(desk, f"{EVENTS}clear/", **_confirmed(again)) == [f"success: {done}"]
+    assert log() == [("maria", gone.public_id, done)]
+    assert (mapped(running), mapped(late.event)) == ({5: "running"}, {8: "running"})
+    refused = desk.get(page(running, "ask_clear"), follow=True)
+    assert said(refused) == [f"warning: Nothing to clear now. {staying}"]
+
+
+@pytest.mark.parametrize("step", ["unmap", "clear"])
+def test_a_claim_whose_worker_is_gone_stands_in_nobodys_way(desk: Client, step: str) -> None:
+    event = _running().event
+    ProblematicMapping.objects.update(pid=None)
+    if step == "unmap":
+        assert send(desk, page(event, "unmap"), test_ids="5") == ["success: Unmapped 5."]
+    else:
+        send(desk, f"{EVENTS}clear/", **_confirmed(desk.get(page(event, "ask_clear"))))
+    assert mapped(event) == {}
 
 
 def test_more_events_than_a_list_has_are_not_cleared_at_once(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:

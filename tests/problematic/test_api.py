@@ -107,10 +107,10 @@ def test_clearing_says_how_much_went_and_touches_nothing_else(admin_client: Clie
     event, other = ProblematicEventFactory.create_batch(2)
     ProblematicMappingFactory.create_batch(3, event=event)
     response = post(admin_client, f"{BASE}/clear", {"product_ids": [event.product_id]})
-    assert response.json() == {"position_ranges_cleared": 1, "test_ids_cleared": 3}
+    assert response.json() == {"position_ranges_cleared": 1, "test_ids_cleared": 3, "left_out": []}
     assert list(ProblematicEvent.objects.open()) == [other]
     again = post(admin_client, f"{BASE}/clear", {"product_ids": [event.product_id]})
-    assert again.json() == {"position_ranges_cleared": 0, "test_ids_cleared": 0}
+    assert again.json() == {"position_ranges_cleared": 0, "test_ids_cleared": 0, "left_out": []}
 
 
 def test_clearing_keeps_to_resolved_events_and_to_one_customer_when_asked(admin_client: Client) -> None:
@@ -121,6 +121,27 @@ def test_clearing_keeps_to_resolved_events_and_to_one_customer_when_asked(admin_
     assert post(admin_client, f"{BASE}/clear", order).json()["position_ranges_cleared"] == 1
     states = dict(ProblematicEvent.objects.values_list("pk", "status"))
     assert states == {still_open.pk: "open", resolved.pk: "cleared", elsewhere.pk: "resolved"}
+
+
+def test_what_is_being_retried_is_left_out_of_a_clear_or_refused(admin_client: Client) -> None:
+    event = ProblematicMappingFactory.create(**_claimed()).event
+    ProblematicEventFactory.create()
+    response = post(admin_client, f"{BASE}/clear", {"product_ids": []})
+    assert response.json() == {"position_ranges_cleared": 1, "test_ids_cleared": 0, "left_out": [event.public_id]}
+    assert list(ProblematicEvent.objects.open()) == [event]
+    again = post(admin_client, f"{BASE}/clear", {"product_ids": []})
+    assert kind(again) == (409, "already-claimed")
+    assert ProblematicMapping.objects.exists()
+
+
+@pytest.mark.parametrize("step", ["clear", "unmap"])
+def test_a_claim_whose_worker_is_gone_stands_in_nobodys_way(admin_client: Client, step: str) -> None:
+    mapping = ProblematicMappingFactory.create(**_claimed() | {"pid": None})
+    if step == "clear":
+        assert post(admin_client, f"{BASE}/clear", {"product_ids": []}).json()["test_ids_cleared"] == 1
+    else:
+        assert admin_client.delete(f"{EVENTS}/{mapping.event}/mappings/{mapping.test_id}").status_code == 204
+    assert not ProblematicMapping.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -162,8 +162,17 @@ def test_an_event_is_told_with_its_mappings_and_its_history(admin_client: Client
             }
         ],
     }
+    assert told["attempts"] == [{"test_id": 5, **waiting["history"][0]}]
     assert told["history"] == [{"action": "mapped", "at": noon, "by": "admin", "test_ids": [4, 5], "detail": ""}]
     assert (told["resolved_at"], told["resolution"]) == (noon, "A sync read through this place.")
+
+
+def test_attempts_are_told_when_the_mapping_is_gone_too(admin_client: Client) -> None:
+    attempt = RetryAttemptFactory.create(detail="Gone.")
+    attempt.event.mappings.all().delete()
+    told = admin_client.get(f"{EVENTS}/{attempt.event}").json()
+    assert told["mappings"] == []
+    assert [(each["test_id"], each["detail"]) for each in told["attempts"]] == [(attempt.test_id, "Gone.")]
 
 
 def test_suggestions_come_with_their_reason(admin_client: Client) -> None:

@@ -89,9 +89,31 @@ def test_a_retry_can_be_about_one_product_or_all(client: Client, product: Produc
     assert [mapping.state for mapping in elsewhere.mappings.all()] == ["failed"]
 
 
-def test_a_retry_of_nothing_ends_at_once_and_well(client: Client, product: Product) -> None:
-    ended = _watched(client, post(client, f"{BASE}/events/{_mapped(product)}/retry", None))
-    assert (ended["status"], ended["total"], ended["tests_retried"], ended["errors"]) == ("succeeded", 0, 0, [])
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_a_retry_of_nothing_is_refused_with_the_reason(client: Client, product: Product, *, is_stored: bool) -> None:
+    event = _mapped(product, *([5] if is_stored else []))
+    ProblematicMapping.objects.update(state="succeeded")
+    what = "Everything mapped there is stored already" if is_stored else "Nothing is mapped there"
+    for address, body in [(f"/events/{event}/retry", None), ("/retry", {"all": True})]:
+        response = post(client, BASE + address, body)
+        assert kind(response) == (409, "not-open")
+        assert response.json()["detail"] == f"{what}, so nothing was retried."
+    assert not RetryJob.objects.exists()
+
+
+def test_what_is_left_of_a_resolved_event_is_retried_when_it_is_named_and_said_otherwise(
+    client: Client, product: Product, world: World
+) -> None:
+    first, second, *_ = world.test_ids()
+    _mapped(product, first)
+    resolved = _mapped(product, second)
+    ended = {"status": "resolved", "resolved_at": timezone.now(), "resolution": "It was read through."}
+    ProblematicEvent.objects.filter(pk=resolved.pk).update(**ended)
+    left_out = f"Left out 1 test mapped to events that are no longer open ({resolved}): name the event to retry it."
+    job = _watched(client, post(client, f"{BASE}/retry", {"product_id": product.pk}))
+    assert (job["status"], job["tests_succeeded"], job["errors"], job["notes"]) == ("succeeded", 1, [], [left_out])
+    job = _watched(client, post(client, f"{BASE}/events/{resolved}/retry", None))
+    assert (job["status"], job["tests_succeeded"], job["notes"]) == ("succeeded", 1, [])
 
 
 def test_a_job_that_cannot_be_done_says_why(client: Client) -> None:
@@ -128,10 +150,12 @@ def test_an_event_that_is_no_longer_open_is_not_retried(client: Client) -> None:
 
 def test_a_product_outside_its_customers_filter_is_refused(client: Client) -> None:
     product = ProductFactory.create(customer=CustomerFactory.create(name="acme", product_ids=[7]))
-    response = post(client, f"{BASE}/retry", {"product_id": product.pk})
-    assert kind(response) == (409, "impossible")
+    event = _mapped(product, 5)
     expected = f"Product {product.pk} is outside the filter of customer acme, which allows 7."
-    assert response.json()["detail"] == expected
+    for address, body in [(f"/events/{event}/retry", None), ("/retry", {"product_id": product.pk})]:
+        response = post(client, BASE + address, body)
+        assert (kind(response), response.json()["detail"]) == ((409, "impossible"), expected)
+    assert not RetryJob.objects.exists()
 
 
 @pytest.mark.parametrize(

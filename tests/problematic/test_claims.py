@@ -24,7 +24,7 @@ from tests.problematic.factories import ProblematicEventFactory, ProblematicMapp
 
 pytestmark = pytest.mark.django_db
 
-VISIBILITY = timedelta(seconds=2 * 600)
+TIMEOUT = timedelta(seconds=600)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_what_runs_or_has_succeeded_cannot_be_claimed(mapping: ProblematicMappin
 
 
 def test_what_is_not_there_cannot_be_claimed() -> None:
-    with pytest.raises(AlreadyClaimed, match="Mapping 0 was not found or already claimed"):
+    with pytest.raises(AlreadyClaimed, match="This test was not found or already claimed"):
         claim(0, "worker")
 
 
@@ -281,26 +281,33 @@ def test_a_killed_workers_claim_is_free_again_at_once(
 
 
 @pytest.mark.parametrize(("silent_for", "is_released"), [(-5, False), (5, True)])
-def test_a_worker_on_another_host_has_until_the_visibility_time_out(
-    mapping: ProblematicMapping, silent_for: int, is_released: bool
+@pytest.mark.parametrize("sign", ["claimed_at", "heartbeat_at"])
+def test_a_worker_on_another_host_is_believed_dead_when_it_is_silent_for_too_long(
+    mapping: ProblematicMapping, sign: str, silent_for: int, *, is_released: bool
 ) -> None:
     claim(mapping.pk, "far away")
-    silence = VISIBILITY + timedelta(seconds=silent_for)
-    change(mapping, host="elsewhere", pid=1, process_started=1.0, claimed_at=Now() - silence)
+    last_sign = {"claimed_at": Now() - 9 * TIMEOUT, sign: Now() - TIMEOUT - timedelta(seconds=silent_for)}
+    change(mapping, host="elsewhere", pid=1, process_started=1.0, **last_sign)
     assert [released.pk for released in release_abandoned()] == [mapping.pk] * is_released
     assert reload(mapping).state == (MappingState.FAILED if is_released else MappingState.RUNNING)
+    assert is_released <= (reload(mapping).heartbeat_at is None)
 
 
-def test_the_visibility_time_out_is_twice_the_lock_time_out(settings: Settings) -> None:
-    assert claims.visibility_timeout() == VISIBILITY
-    settings.TESTIO_LOCK_TIMEOUT = 30
-    assert claims.visibility_timeout() == timedelta(seconds=60)
+@pytest.mark.parametrize("host", ["here", "elsewhere"])
+def test_a_living_worker_keeps_its_claims_however_long_it_works(mapping: ProblematicMapping, host: str) -> None:
+    claim(mapping.pk, "slow")
+    others = claim(ProblematicMappingFactory.create().pk, "other")
+    change(mapping, claimed_at=Now() - 100 * TIMEOUT, **({"host": host} if host == "elsewhere" else {}))
+    claims.renew("slow")
+    assert release_abandoned() == []
+    assert reload(mapping).state == MappingState.RUNNING
+    assert reload(others).heartbeat_at is None
 
 
 @pytest.mark.parametrize("act", ["settle", "fail", "give_back"])
 def test_a_worker_whose_claim_was_taken_over_can_change_nothing(mapping: ProblematicMapping, act: str) -> None:
     sleeper = claim(mapping.pk, "sleeper")
-    change(mapping, claimed_at=Now() - VISIBILITY - timedelta(seconds=1))
+    change(mapping, claimed_at=Now() - TIMEOUT - timedelta(seconds=1))
     sleeper.refresh_from_db()
     release_abandoned()
     heir = claim(mapping.pk, "sleeper")  # even one of the same name
@@ -346,7 +353,7 @@ def test_of_ten_workers_one_wins_and_nine_are_told(mapping: ProblematicMapping, 
     [winner] = [answer for answer in answers if answer.startswith("won")]
     [loss] = [answer for answer in answers if answer != winner]
     assert (answers[winner], answers[loss]) == (1, 9)
-    assert f"Mapping {mapping.pk} was not found or already claimed" in loss
+    assert loss.startswith(f"Test {mapping.test_id} was not found or already claimed")
     assert reload(mapping).claimed_by == winner.removeprefix("won ")
     assert reload(mapping).attempts == 1
 

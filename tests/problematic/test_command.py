@@ -188,9 +188,19 @@ def test_the_list_takes_the_same_queries_however_long_it_is(
     for event in ProblematicEventFactory.create_batch(count):
         ProblematicMappingFactory.create_batch(2, event=event)
     customers = list(Customer.objects.all())
-    with django_assert_num_queries(2):
-        found = listings.events(customers)
-        assert len([listings.as_json(event) for event in found]) == count
+    with django_assert_num_queries(1):
+        found = list(listings.documents(listings.events(customers)))
+    assert [len(event["mapped_test_ids"]) for event in found] == [2] * count
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=str)
+def test_no_list_is_cut(db: None, options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("problematic.listings._CHUNK", 2)
+    monkeypatch.setattr("problematic.management.commands.problematic._CARDS", 2)
+    made = ProblematicEventFactory.create_batch(7)
+    shown = desk("list", *options).stdout
+    assert [shown.count(str(event.pk)) for event in made] == [1] * 7
+    assert shown.count(HINT) == (0 if options else 1)
 
 
 # map-tests, unmap, suggest --------------------------------------------------------------------------------------------
@@ -268,6 +278,9 @@ def test_a_test_that_is_being_retried_cannot_be_unmapped_now(event: ProblematicE
     outcome = desk("unmap", str(event), "5")
     assert outcome.code == 75
     assert "Test 5 is being retried right now." in outcome.stderr
+    refused = desk("unmap", str(event), "5", "--json").json
+    said = "Test 5 is being retried right now. Wait for the result, then unmap it."
+    assert refused == {"status": "busy", "retry_after": 10, "detail": said, "exit_code": 75}
     assert states() == {5: "running"}
 
 
@@ -319,7 +332,7 @@ def test_clearing_with_nobody_to_answer_changes_nothing(
     two_events: list[ProblematicEvent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with answering(monkeypatch, ""):
-        outcome = desk("clear", "--json")
+        outcome = desk("clear")
     assert (outcome.code, outcome.stdout) == (1, "")
     assert "Say --yes if you are sure." in outcome.stderr
     assert len(states()) == 4
@@ -357,6 +370,30 @@ def test_clearing_waits_for_no_sync(two_events: list[ProblematicEvent]) -> None:
     assert "Sync in progress. Retry in " in outcome.stderr
     assert ProblematicEvent.objects.open().count() == 2
     assert len(states()) == 4
+
+
+def test_what_is_being_retried_is_not_cleared_and_said(two_events: list[ProblematicEvent]) -> None:
+    first = two_events[0]
+    claims.claim(first.mappings.get(test_id=875).pk, "somebody")
+    outcome = desk("clear", "--yes", "--json")
+    assert (outcome.code, outcome.json) == (3, {"position_ranges_cleared": 1, "test_ids_cleared": 0})
+    assert (
+        outcome.stderr == f"Left out {first}. Test 875 is being retried right now. Wait for the result, then clear.\n"
+    )
+    assert len(states()) == 4
+    again = desk("clear", "--yes")
+    assert (again.code, again.stdout) == (75, "")
+    assert "Test 875 is being retried right now." in again.stderr
+    assert ProblematicEvent.objects.open().get() == first
+
+
+@pytest.mark.parametrize("step", ["clear", "unmap"])
+def test_a_claim_whose_worker_is_gone_stands_in_nobodys_way(event: ProblematicEvent, step: str) -> None:
+    claims.claim(ProblematicMappingFactory.create(event=event, test_id=5).pk, "dead")
+    ProblematicMapping.objects.update(pid=None)
+    arguments = ["clear", "--yes"] if step == "clear" else ["unmap", str(event), "5"]
+    assert desk(*arguments).code == 0
+    assert states() == {}
 
 
 # The command itself ---------------------------------------------------------------------------------------------------

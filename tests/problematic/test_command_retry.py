@@ -7,12 +7,12 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from problematic import triage
+from problematic import claims, triage
 from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping, RetryAttempt
 from sync import leases
 from sync.models import Customer, Test
 from sync.sandbox import SandboxServer, World
-from tests.factories import ProductFactory
+from tests.factories import CustomerFactory, ProductFactory
 from tests.problematic.factories import ProblematicEventFactory
 from tests.problematic.shell import desk
 from tests.sync.support import Outcome, finish, free_leases, start, wait_until
@@ -91,7 +91,11 @@ def test_a_retry_is_about_one_event_one_product_or_all(event: ProblematicEvent, 
 def test_what_is_left_of_a_resolved_event_is_retried_when_it_is_named(event: ProblematicEvent, world: World) -> None:
     triage.map_tests(event, world.tests_of(event.product_id)[:1])
     resolve(event)
-    assert desk("retry", "--all", "--json").json["tests_retried"] == 0
+    left_out = f"Left out 1 test mapped to events that are no longer open ({event}): name the event to retry it."
+    said = f"Nothing else is mapped there, so nothing was retried. {left_out}\n"
+    for which in ("--all", str(event.product_id)):
+        assert desk("retry", which) == Outcome(0, said, "")
+    assert desk("retry", "--all", "--json").stderr == said
     assert desk("retry", "--event", str(event), "--json").json["tests_succeeded"] == 1
 
 
@@ -104,6 +108,63 @@ def test_a_product_outside_the_filter_is_refused(event: ProblematicEvent, which:
     assert (outcome.code, outcome.stdout) == (1, "")
     assert f"Product {event.product_id} is outside the filter of customer acme, which allows 1, 3." in outcome.stderr
     assert states() == {5: "queued"}
+
+
+def test_a_retry_of_all_leaves_out_products_outside_the_filter_and_ended_events_and_says_so(
+    event: ProblematicEvent, world: World
+) -> None:
+    customer = event.product.customer
+    outside, ended = ProductFactory.create_batch(2, customer=customer)
+    Customer.objects.update(product_ids=[event.product_id, ended.pk])
+    triage.map_tests(event, world.tests_of(event.product_id)[:1])
+    triage.map_tests(ProblematicEventFactory.create(product=outside), [5, 6])
+    resolved = ProblematicEventFactory.create(product=ended)
+    triage.map_tests(resolved, [7])
+    resolve(resolved)
+    done = desk("retry", "--all")
+    allowed = ", ".join(map(str, sorted((event.product_id, ended.pk))))
+    left = f"Left out 1 test mapped to events that are no longer open ({resolved}): name the event to retry it."
+    allowing = f"the filter of customer acme, which allows {allowed}"
+    notes = [left, f"Left out 2 tests of product {outside.pk}, which is outside {allowing}."]
+    assert done.stdout.splitlines() == ["Retried 1: 1 succeeded, 0 failed.", *(f"- {note}" for note in notes)]
+    assert done.code == 0
+    Customer.objects.update(product_ids=[ended.pk])
+    nothing = desk("retry", "--all", "--json")
+    assert (nothing.code, nothing.json["tests_retried"]) == (0, 0)
+    assert nothing.stderr.startswith("Everything else mapped there is stored already, so nothing was retried. Left out")
+
+
+def test_each_reason_why_nothing_is_retried_has_its_own_sentence(event: ProblematicEvent, world: World) -> None:
+    resolved = ProblematicEventFactory.create(product=event.product)
+    resolve(resolved)
+    assert desk("retry", "--event", str(resolved)).stdout == (
+        f"Event {resolved} is resolved: It was read through. Nothing of it is left to retry.\n"
+    )
+    triage.map_tests(event, world.tests_of(event.product_id)[:1])
+    assert desk("retry", "--all").code == 0
+    for which in (["--all"], [str(event.product_id)], ["--event", str(event)]):
+        stored = "Everything mapped there is stored already, so nothing was retried.\n"
+        assert desk("retry", *which) == Outcome(0, stored, "")
+
+
+def test_an_event_of_another_customer_than_the_named_one_is_wrong_usage(event: ProblematicEvent) -> None:
+    other = CustomerFactory.create(name="beta")
+    triage.map_tests(event, [5])
+    outcome = desk("retry", "--event", str(event), "--customer", other.name)
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert f"Event {event} belongs to customer acme, not to beta." in outcome.stderr
+    assert states() == {5: "queued"}
+    assert desk("retry", "--event", str(event), "--customer", "acme").code == 3
+
+
+def test_what_somebody_else_retries_is_busy(event: ProblematicEvent, sandbox: SandboxServer) -> None:
+    triage.map_tests(event, [5])
+    claims.claim(ProblematicMapping.objects.get().pk, "somebody")
+    outcome = desk("retry", "--all", "--json")
+    said = "Everything mapped there is being retried right now. Wait for the result."
+    assert outcome.code == 75
+    assert outcome.json == {"status": "busy", "retry_after": 10, "detail": said, "exit_code": 75}
+    assert sandbox.stats.total == 0
 
 
 def test_a_product_nobody_knows_is_wrong_usage(event: ProblematicEvent) -> None:

@@ -2,15 +2,21 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.utils import timezone
+from pytest_django import Settings
 
-from problematic import jobs, triage
+from problematic import choice, claims, jobs, triage
+from problematic.admin import looks
+from problematic.choice import Choice
 from problematic.models import MappingState, ProblematicEvent, ProblematicMapping, RetryJob
+from problematic.triage import AlreadyClaimed, NothingToRetry
 from sync import leases
 from sync.models import Customer, Product, Test
 from sync.sandbox import SandboxServer, World
@@ -42,6 +48,10 @@ def everything() -> "QuerySet[ProblematicMapping]":
     return ProblematicMapping.objects.all()
 
 
+def chosen() -> Choice:
+    return Choice(everything())
+
+
 def finished(job: RetryJob) -> RetryJob:
     wait_until(lambda: RetryJob.objects.get(pk=job.pk).status != RetryJob.Status.RUNNING, "the end of the job")
     return RetryJob.objects.get(pk=job.pk)
@@ -62,7 +72,7 @@ def test_a_job_runs_by_itself_and_ends_with_its_counts(
     event: ProblematicEvent, its_tests: list[int], user: User
 ) -> None:
     triage.map_tests(event, its_tests[:2])
-    job = jobs.start(everything(), by=user, event=event)
+    job = jobs.start(choice.of_event(event), by=user)
     assert (job.status, job.total, job.requested_by, job.event) == (RetryJob.Status.RUNNING, 2, user, event)
     done = finished(job)
     assert counts(done) == ("succeeded", 2, 2, 0)
@@ -73,7 +83,7 @@ def test_a_job_runs_by_itself_and_ends_with_its_counts(
 def test_a_job_begins_when_its_row_can_be_seen(event: ProblematicEvent, its_tests: list[int]) -> None:
     triage.map_tests(event, its_tests[:1])
     with transaction.atomic():
-        job = jobs.start(everything())
+        job = jobs.start(chosen())
         assert not any(thread.name == f"retry-{job}" for thread in threading.enumerate())
     assert finished(job).tests_succeeded == 1
 
@@ -83,7 +93,7 @@ def test_a_job_that_is_rolled_back_never_begins(
 ) -> None:
     triage.map_tests(event, its_tests[:1])
     with transaction.atomic():
-        jobs.start(everything())
+        jobs.start(chosen())
         transaction.set_rollback(True)
     assert not RetryJob.objects.exists()
     assert sandbox.stats.total == 0
@@ -92,14 +102,32 @@ def test_a_job_that_is_rolled_back_never_begins(
 def test_what_has_succeeded_is_not_part_of_a_job(event: ProblematicEvent, its_tests: list[int]) -> None:
     triage.map_tests(event, its_tests[:2])
     event.mappings.filter(test_id=its_tests[0]).update(state=MappingState.SUCCEEDED)
-    job = jobs.start(everything())
+    job = jobs.start(chosen())
     assert job.mapping_ids == [event.mappings.get(test_id=its_tests[1]).pk]
     finished(job)
 
 
-def test_nothing_mapped_is_done_at_once(customer: Customer, sandbox: SandboxServer) -> None:
-    assert counts(finished(jobs.start(everything()))) == ("succeeded", 0, 0, 0)
-    assert sandbox.stats.total == 0
+def test_a_job_that_nothing_can_come_of_is_not_started(event: ProblematicEvent, sandbox: SandboxServer) -> None:
+    with pytest.raises(NothingToRetry, match=r"^Nothing is mapped there, so nothing was retried\.$"):
+        jobs.start(chosen())
+    triage.map_tests(event, [5])
+    claims.claim(everything().get().pk, "somebody")
+    with pytest.raises(AlreadyClaimed, match=r"^Everything mapped there is being retried right now"):
+        jobs.start(chosen())
+    everything().update(pid=None)  # its worker is gone
+    assert counts(finished(jobs.start(chosen()))) == ("partial", 1, 0, 1)
+
+
+def test_what_a_job_leaves_out_and_what_else_to_know_are_notes_and_no_errors(
+    event: ProblematicEvent, its_tests: list[int]
+) -> None:
+    triage.map_tests(event, its_tests[:1])
+    other = ProductFactory.create(customer=event.product.customer)
+    ProblematicEvent.objects.update(product=other)
+    job = finished(jobs.start(Choice(everything(), notes=("Left out one.",))))
+    note = f"Test {its_tests[0]} belongs to {event.product}, not to the event's product {other.pk}; "
+    assert (job.status, job.errors) == ("succeeded", [])
+    assert job.notes == ["Left out one.", f"{note}it was stored where it belongs."]
 
 
 def test_a_job_with_failures_names_them(event: ProblematicEvent, its_tests: list[int]) -> None:
@@ -130,7 +158,7 @@ def test_a_job_waits_for_a_product_that_is_being_written(
     monkeypatch.setattr("problematic.retry._LOOK_AGAIN", 0.02)
     triage.map_tests(event, its_tests[:1])
     [held], _ = leases.acquire([event.product_id], uuid4())
-    job = jobs.start(everything())
+    job = jobs.start(chosen())
     assert RetryJob.objects.get().status == RetryJob.Status.RUNNING
     held.release()
     assert counts(finished(job)) == ("succeeded", 1, 1, 0)
@@ -162,7 +190,7 @@ def test_an_error_nobody_foresaw_does_not_leave_the_job_running(
 ) -> None:
     triage.map_tests(event, its_tests[:1])
     with uncountable_jobs(), caplog.at_level(logging.ERROR):
-        job = finished(jobs.start(everything()))
+        job = finished(jobs.start(chosen()))
         wait_until(lambda: bool(caplog.messages), "the log's line")
     assert job.status == RetryJob.Status.FAILED
     assert job.errors == [
@@ -191,11 +219,32 @@ def test_a_job_whose_process_is_gone_is_interrupted(customer: Customer) -> None:
     dead = RetryJobFactory.create(pid=None)
     living = RetryJobFactory.create()
     far_away = RetryJobFactory.create(host="elsewhere", pid=None)
-    assert jobs.interrupt_dead() == 1
+    before = timezone.now() - timedelta(seconds=605)
+    silent = RetryJobFactory.create(host="elsewhere", pid=1, heartbeat_at=before)
+    states = {dead.pk: "interrupted", living.pk: "running", far_away.pk: "running", silent.pk: "interrupted"}
+    assert {job.pk: looks.shown_status(job) for job in RetryJob.objects.all()} == states
+    assert jobs.interrupt_dead() == 2
     assert jobs.interrupt_dead() == 0
-    states = dict(RetryJob.objects.values_list("pk", "status"))
-    assert states == {dead.pk: "interrupted", living.pk: "running", far_away.pk: "running"}
+    assert dict(RetryJob.objects.values_list("pk", "status")) == states
     assert RetryJob.objects.get(pk=dead.pk).finished_at is not None
+
+
+def test_a_job_shows_that_it_lives_while_it_waits(
+    sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int], settings: Settings
+) -> None:
+    settings.TESTIO_LOCK_TIMEOUT = 0.5
+    triage.map_tests(event, its_tests[:1])
+    go_on = threading.Event()
+    sandbox.faults.when("test", lambda _: go_on.wait(60))
+    job = jobs.start(chosen())
+
+    def has_waited() -> bool:
+        return RetryJob.objects.get().heartbeat_at - job.started_at > timedelta(seconds=1)
+
+    wait_until(has_waited, "twice the time after which a silent job counts as dead")
+    assert jobs.interrupt_dead() == 0
+    go_on.set()
+    assert counts(finished(job)) == ("succeeded", 1, 1, 0)
 
 
 def test_an_ended_job_is_not_ended_again(event: ProblematicEvent, its_tests: list[int]) -> None:
@@ -224,7 +273,7 @@ def test_a_job_that_loses_its_connection_ends_as_failed_and_gives_its_claim_back
         connection.close()
 
     sandbox.faults.when(f"/exploratory_tests/{its_tests[0]}", cut_off)
-    job = finished(jobs.start(everything()))
+    job = finished(jobs.start(chosen()))
     assert job.status == RetryJob.Status.FAILED
     assert job.errors == ["The database went away during the retry. What was stored stays; retry the rest."]
     assert not ProblematicMapping.objects.filter(state=MappingState.RUNNING).exists()

@@ -182,6 +182,23 @@ def test_a_test_that_is_being_retried_keeps_all_of_them_mapped(event: Problemati
     assert triage.unmap(event, [1, 2]) == [1, 2]
 
 
+def test_the_attempts_stay_with_the_event_when_the_mapping_goes(event: ProblematicEvent) -> None:
+    triage.map_tests(event, [1, 2])
+    for mapping in event.mappings.all():
+        claims.fail(run_now(mapping), "TestIO cannot read it")
+    triage.unmap(event, [1])
+    triage.map_tests(event, [1])
+    claims.settle(run_now(event.mappings.get(test_id=1)))
+    triage.clear(whole(event.product))
+    assert not ProblematicMapping.objects.exists()
+    assert not event.attempts.exclude(mapping=None).exists()
+    assert list(event.attempts.values_list("test_id", "number", "outcome")) == [
+        (1, 1, "failed"),
+        (2, 1, "failed"),
+        (1, 1, "succeeded"),
+    ]
+
+
 def retry_unmap_and_map(event_id: str, rounds: int) -> None:
     event = ProblematicEvent.objects.get(pk=event_id)
     for _ in range(rounds):
@@ -266,11 +283,56 @@ def test_clearing_waits_for_nobody_and_changes_nothing_while_a_product_is_writte
     assert triage.clear(scope) == Cleared(2, 1)
 
 
-def test_what_is_cleared_while_it_is_retried_cannot_be_settled(event: ProblematicEvent) -> None:
-    running = run_now(ProblematicMappingFactory.create(event=event))
-    triage.clear(whole(event.product))
-    with pytest.raises(AlreadyClaimed, match="taken over or withdrawn meanwhile"):
-        claims.settle(running)
+def test_what_is_being_retried_is_left_out_of_a_clear_as_it_is_not_unmapped(event: ProblematicEvent) -> None:
+    other = ProblematicEventFactory.create(product=event.product)
+    triage.map_tests(event, [1, 2])
+    triage.map_tests(other, [3])
+    running = run_now(event.mappings.get(test_id=2))
+    result = triage.clear(whole(event.product))
+    assert result == Cleared(1, 1, left_out=[event], in_retry=[2])
+    assert result.remark == f"Left out {event}. Test 2 is being retried right now. Wait for the result, then clear."
+    assert (states(event), event.history.filter(action="cleared").exists()) == ({1: "queued", 2: "running"}, False)
+    with pytest.raises(
+        AlreadyClaimed, match=r"^Test 2 is being retried right now\. Wait for the result, then clear\.$"
+    ):
+        triage.clear(whole(event.product))
+    claims.settle(running)
+    assert triage.clear(whole(event.product)) == Cleared(1, 2)
+    assert free_leases()
+
+
+def test_named_events_are_cleared_and_no_others(event: ProblematicEvent) -> None:
+    other = ProblematicEventFactory.create(product=event.product)
+    assert triage.clear(Scope.of([])) == Cleared(0, 0)
+    assert triage.clear(Scope.of([event.pk])) == Cleared(1, 0)
+    assert ProblematicEvent.objects.open().get() == other
+
+
+def claim_and_settle(rounds: int) -> int:
+    settled = 0
+    for _ in range(rounds):
+        for mapping in claims.claim_due(str(os.getpid()), 1):
+            claims.settle(mapping)
+            settled += 1
+    return settled
+
+
+@pytest.mark.django_db(transaction=True)
+def test_clearing_while_others_claim_and_settle_withdraws_nobodys_claim(
+    event: ProblematicEvent, database_url: str
+) -> None:
+    events = [event, *ProblematicEventFactory.create_batch(59, product=event.product)]
+    for number, each in enumerate(events):
+        triage.map_tests(each, [number + 1])
+    with Crowd(database_url, claim_and_settle, 60, copies=3) as crowd:
+        cleared = 0
+        while ProblematicEvent.objects.open().exists():
+            with suppress(AlreadyClaimed):
+                cleared += triage.clear(whole(event.product)).position_ranges_cleared
+        settled = sum(crowd.results())
+    assert cleared == 60
+    assert TriageEntry.objects.filter(action=TriageEntry.Action.CLEARED).count() == 60
+    assert list(event.attempts.model.objects.values_list("outcome", flat=True)) == ["succeeded"] * settled
 
 
 # Pasted ids -----------------------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def test_from_unreadable_tests_to_a_clean_desk(customer: Customer, world: World,
 
     # The events stay open until a walk has read the range clean. Then they resolve themselves and say so.
     assert [event["mapped_test_ids"] for event in desk("list", "--json").json["events"]] == [[], []]
-    assert desk("retry", "--all").stdout == "Nothing is mapped there, so nothing was retried.\n"
+    assert desk("retry", "--all").stdout == "Everything mapped there is stored already, so nothing was retried.\n"
     assert manage("sync", "--full").code == 0
     assert desk("list").stdout.startswith("No failed sync events")
     resolved = desk("list", "--all", "--json").json["events"]
@@ -86,5 +86,6 @@ def test_from_unreadable_tests_to_a_clean_desk(customer: Customer, world: World,
     assert desk("clear", "--yes", "--resolved-only").stdout == "Cleared 2 position ranges with 3 mapped ids.\n"
     for event in ProblematicEvent.objects.all():
         assert [entry.action for entry in event.history.all()] == ["found", "mapped", "resolved", "cleared"]
+        assert [each.outcome for each in event.attempts.all()].count("succeeded") == event.size
     assert desk("clear", "--yes").stdout == "There is nothing to clear.\n"
     assert free_leases()

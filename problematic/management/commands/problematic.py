@@ -1,23 +1,33 @@
 """See what could not be fetched, say which tests are hidden there, and get them back."""
 
+import json
 import threading
 from argparse import ArgumentParser, ArgumentTypeError
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import QuerySet
 from rich.table import Table
 
-from problematic import listings, suggestions, triage
-from problematic.models import EVENT_PREFIX, EventStatus, MappingState, ProblematicEvent, ProblematicMapping
-from problematic.retry import RetryResult, retry_mappings
-from problematic.triage import AlreadyClaimed, Scope, TriageRefused
+from problematic import choice, claims, listings, suggestions, triage
+from problematic.choice import Choice
+from problematic.models import EVENT_PREFIX, ProblematicEvent
+from problematic.retry import retry_mappings
+from problematic.triage import AlreadyClaimed, NothingToRetry, Scope, TriageRefused
+from problematic.worker import RetryResult
 from sync import customers
 from sync.management.base import BUSY, FAILED, PARTIAL, USAGE, DeskCommand, stopping
 from sync.models import Customer, Product
-from sync.pipeline import SyncImpossible
 from sync.public_ids import NoSuchId, find
 from sync.summaries import when
+
+#: So many events are read and shown at a time.
+_CARDS = 100
+
+#: Seconds within which a test that somebody else is retrying has most likely been fetched.
+_RETRY_AFTER = 10
 
 _HINT = "Map tests to an event with: manage.py problematic map-tests EVENT ID [ID ...]"
 
@@ -58,7 +68,9 @@ class Command(DeskCommand):
         which.add_argument("product_id", metavar="PRODUCT_ID", nargs="?", type=int)
         which.add_argument("--event", metavar="EVENT")
         which.add_argument("--all", action="store_true", help="Of all products.")
-        retry.add_argument("--customer", metavar="NAME", help="Instead of the default customer.")
+        retry.add_argument(
+            "--customer", metavar="NAME", help="Only this customer; for PRODUCT_ID instead of the default."
+        )
         retry.add_argument("--wait", action="store_true", help="Wait for a sync that is writing the product.")
         self.add_json_argument(retry)
         clear = actions.add_parser("clear", help="Put events away, with their mappings.")
@@ -77,18 +89,37 @@ class Command(DeskCommand):
         except (TriageRefused, NoSuchId) as error:
             raise CommandError(str(error), returncode=FAILED) from None
         except AlreadyClaimed as error:
+            if options["json"]:
+                busy = {"status": "busy", "retry_after": _RETRY_AFTER, "detail": str(error), "exit_code": BUSY}
+                self.print_json(busy)
             raise CommandError(str(error), returncode=BUSY) from None
         return code
 
     def _list(self, options: dict[str, Any]) -> int:
         events = listings.events(_customers(options), options["product_ids"], everything=options["all"])
         if options["json"]:
-            self.print_json({"events": [listings.as_json(event) for event in events]})
-        elif not events:
+            self._print_documents(events)
+            return 0
+        rows = listings.with_mapped(events.select_related("product").defer("product__raw")).iterator(_CARDS)
+        cards = map(_card, rows)
+        if not (first := list(islice(cards, _CARDS))):
             self.stdout.write("No failed sync events are open. With --all, resolved and cleared ones are listed too.")
-        else:
-            self.show(*(_card(event) for event in events), _HINT)
+            return 0
+        self.show(*first)
+        while more := list(islice(cards, _CARDS)):
+            self.show(*more)
+        self.stdout.write(_HINT)
         return 0
+
+    def _print_documents(self, events: "QuerySet[ProblematicEvent]") -> None:
+        """One JSON document, written while it is read: a list of any length needs little memory."""
+        self.has_printed = True
+        self.stdout.write('{"events": [', ending="")
+        between = ""
+        for document in listings.documents(events):
+            self.stdout.write(between + json.dumps(document, ensure_ascii=False, cls=DjangoJSONEncoder), ending="")
+            between = ", "
+        self.stdout.write("]}")
 
     def _map_tests(self, options: dict[str, Any]) -> int:
         event = _event(options["event"])
@@ -104,6 +135,7 @@ class Command(DeskCommand):
 
     def _unmap(self, options: dict[str, Any]) -> int:
         event = _event(options["event"])
+        claims.release_abandoned()
         removed = triage.unmap(event, chain(*options["test_ids"]))
         if options["json"]:
             self.print_json({"event_id": str(event.pk), "removed": removed})
@@ -126,51 +158,33 @@ class Command(DeskCommand):
         return 0
 
     def _retry(self, options: dict[str, Any]) -> int:
-        mappings = self._chosen_mappings(options)
+        chosen = _choice(options)
+        try:
+            chosen.check()
+        except NothingToRetry as nothing:
+            self._print_retry(RetryResult(), options, str(nothing))
+            return 0
         stop = threading.Event()
-        total = mappings.exclude(state=MappingState.SUCCEEDED).count()
+        total = claims.pending(chosen.mappings).count()
 
         def report(so_far: RetryResult) -> None:
             self.say(f"{so_far.tests_retried} of {total} retried, {so_far.tests_failed} failed")
 
         with stopping(stop, self.say):
-            result = retry_mappings(mappings, wait=options["wait"], stop=stop, report=report)
-        self._print_retry(result, options)
+            result = retry_mappings(chosen.mappings, wait=options["wait"], stop=stop, report=report)
+        result.notes += chosen.notes
+        counts = f"Retried {result.tests_retried}: {result.tests_succeeded} succeeded, {result.tests_failed} failed."
+        self._print_retry(result, options, counts)
         return PARTIAL if result.errors else 0
 
-    def _print_retry(self, result: RetryResult, options: dict[str, Any]) -> None:
-        if options["json"]:
-            for note in result.notes:
-                self.say(note)
-            self.print_json(
-                {
-                    "tests_retried": result.tests_retried,
-                    "tests_succeeded": result.tests_succeeded,
-                    "tests_failed": result.tests_failed,
-                    "errors": result.errors,
-                }
-            )
+    def _print_retry(self, result: RetryResult, options: dict[str, Any], said: str) -> None:
+        if not options["json"]:
+            self.stdout.write("\n".join([said, *(f"- {line}" for line in (*result.errors, *result.notes))]))
             return
-        self.stdout.write(
-            f"Retried {result.tests_retried}: {result.tests_succeeded} succeeded, {result.tests_failed} failed."
-            if result.tests_retried or result.errors
-            else "Nothing is mapped there, so nothing was retried."
-        )
-        for line in (*result.errors, *result.notes):
-            self.stdout.write(f"- {line}")
-
-    def _chosen_mappings(self, options: dict[str, Any]) -> "Any":
-        mappings = ProblematicMapping.objects.all()
-        if options["event"]:
-            event = _event(options["event"])
-            _refuse_unfollowed(event.product.customer, event.product_id)
-            return mappings.filter(event=event)
-        mappings = mappings.filter(event__status=EventStatus.OPEN)
-        if options["all"] and not options["customer"]:
-            return mappings
-        customer = customers.find(options["customer"])
-        mappings = mappings.filter(event__product__customer=customer)
-        return mappings if options["all"] else mappings.filter(event__product_id=_followed(customer, options))
+        for note in result.notes if result.tests_retried else [said, *result.notes]:
+            self.say(note)
+        counts = ("tests_retried", "tests_succeeded", "tests_failed", "errors")
+        self.print_json({name: getattr(result, name) for name in counts})
 
     def _clear(self, options: dict[str, Any]) -> int:
         scope = Scope(_customers(options), options["product_ids"], options["resolved_only"])
@@ -178,21 +192,18 @@ class Command(DeskCommand):
         if count and not options["yes"] and not self.confirmed(f"Clear {count} events with their mappings?"):
             self.say("Nothing was cleared.")
             return FAILED
+        claims.release_abandoned()
         cleared = triage.clear(scope)
+        ranges, tests = cleared.position_ranges_cleared, cleared.test_ids_cleared
         if options["json"]:
-            self.print_json(
-                {
-                    "position_ranges_cleared": cleared.position_ranges_cleared,
-                    "test_ids_cleared": cleared.test_ids_cleared,
-                }
-            )
+            self.print_json({"position_ranges_cleared": ranges, "test_ids_cleared": tests})
         elif not count:
             self.stdout.write("There is nothing to clear.")
         else:
-            self.stdout.write(
-                f"Cleared {cleared.position_ranges_cleared} position ranges with {cleared.test_ids_cleared} mapped ids."
-            )
-        return 0
+            self.stdout.write(f"Cleared {ranges} position ranges with {tests} mapped ids.")
+        if cleared.remark:
+            self.say(cleared.remark)
+        return PARTIAL if cleared.remark else 0
 
 
 def _event(text: str) -> ProblematicEvent:
@@ -203,24 +214,30 @@ def _customers(options: dict[str, Any]) -> list[Customer]:
     return [customers.find(options["customer"])] if options["customer"] else list(Customer.objects.all())
 
 
-def _followed(customer: Customer, options: dict[str, Any]) -> int:
-    product_id: int = options["product_id"]
-    _refuse_unfollowed(customer, product_id)
-    if not Product.objects.filter(pk=product_id, customer=customer).exists():
+def _choice(options: dict[str, Any]) -> Choice:
+    if options["event"]:
+        return choice.of_event(_event_of(options["event"], options["customer"]))
+    if options["all"]:
+        return choice.of_customers(_customers(options))
+    customer, product_id = customers.find(options["customer"]), options["product_id"]
+    choice.refuse_unfollowed(customer, product_id)
+    product = Product.objects.select_related("customer").defer("raw").filter(pk=product_id, customer=customer).first()
+    if product is None:
         raise CommandError(f"Customer {customer} has no product {product_id}.", returncode=USAGE)
-    return product_id
+    return choice.of_product(product)
 
 
-def _refuse_unfollowed(customer: Customer, product_id: int) -> None:
-    if not customer.follows(product_id):
-        allowed = ", ".join(map(str, sorted(customer.product_ids)))
-        raise SyncImpossible(
-            f"Product {product_id} is outside the filter of customer {customer}, which allows {allowed}."
-        )
+def _event_of(text: str, name: str | None) -> ProblematicEvent:
+    event = _event(text)
+    owner = event.product.customer
+    if name is not None and customers.find(name) != owner:
+        raise CommandError(f"Event {event} belongs to customer {owner}, not to {name}.", returncode=USAGE)
+    return event
 
 
-def _card(event: ProblematicEvent) -> Table:
-    ids = listings.mapped_test_ids(event)
+def _card(event: Any) -> Table:
+    """``event`` is a ``ProblematicEvent`` with its ``mapped_test_ids``."""
+    ids: list[int] = event.mapped_test_ids
     table = Table(title=f"{event} · {event.get_status_display()}", show_header=False, title_justify="left", width=100)
     table.add_column(width=10)  # the same for all cards, so that they stand below each other
     table.add_column(ratio=1)
