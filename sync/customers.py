@@ -20,6 +20,10 @@ class CustomerError(Exception):
     """Why a customer cannot be found, added or changed, and what to do."""
 
 
+class InvalidCustomer(CustomerError):
+    """What was given for a new customer can be used by none."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewCustomer:
     name: str
@@ -51,7 +55,8 @@ def find(name: str | None) -> Customer:
 def add(new: NewCustomer, *, check: bool = True) -> Customer:
     """Create a customer, after one call that proves the token (unless ``check`` is off).
 
-    The first customer becomes the default. Raises ``CustomerError``, or the ``TestIOError`` of the check.
+    The first customer becomes the default. Raises ``InvalidCustomer``, ``CustomerError`` when the name is taken, or
+    the ``TestIOError`` of the check.
     """
     customer = Customer(
         name=new.name, api_base_url=new.api_base_url, product_ids=sorted(new.product_ids), sync_since=new.sync_since
@@ -60,9 +65,7 @@ def add(new: NewCustomer, *, check: bool = True) -> Customer:
     try:
         customer.full_clean()
     except ValidationError as error:
-        raise CustomerError(
-            " ".join(f"{field}: {' '.join(said)}" for field, said in _by_field(error).items())
-        ) from None
+        raise _refusal(error) from None
     if check:
         _check_token(new)
     with transaction.atomic():
@@ -134,5 +137,7 @@ def _known() -> str:
     return f"Known: {names}." if names else "None is configured yet: `manage.py customer add` adds one."
 
 
-def _by_field(error: ValidationError) -> dict[str, list[str]]:
-    return {field: [str(said) for said in sentences] for field, sentences in error.message_dict.items()}
+def _refusal(error: ValidationError) -> CustomerError:
+    codes = {each.code for errors in error.error_dict.values() for each in errors}
+    sentences = " ".join(f"{field}: {' '.join(said)}" for field, said in error.message_dict.items())
+    return CustomerError(sentences) if codes == {"unique"} else InvalidCustomer(sentences)

@@ -12,7 +12,8 @@ All times are the database's, so hosts need not agree on the time.
 """
 
 import logging
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -31,6 +32,9 @@ from sync.models.process import this_process
 from sync.models.run import Status
 
 log = logging.getLogger(__name__)
+
+#: Seconds between two looks whether somebody wants the run cancelled.
+LOOK_FOR_CANCEL = 1.0
 
 #: How long a product's first sync is taken to last when somebody asks when to come back.
 FIRST_SYNC = timedelta(minutes=2)
@@ -99,14 +103,35 @@ def busy(product_ids: Iterable[int]) -> list[Busy]:
     return [_busy(row) for row in _rows(product_ids) if not _is_free(row, quietly=True)]
 
 
+def release_dead(product_ids: Collection[int] | None = None) -> list[int]:
+    """Free the leases (default: all) whose holder is gone; the products. A holder that was only suspended is fenced
+    off by that: the lease is not its own any more."""
+    held = SyncLease.objects.exclude(holder=None)
+    wanted = held.values_list("pk", flat=True) if product_ids is None else product_ids
+    with transaction.atomic():
+        rows = _rows(wanted).exclude(holder=None).select_for_update(skip_locked=True, of=("self",))
+        dead = [row for row in rows if _is_free(row, quietly=True)]
+        SyncLease.objects.filter(pk__in=[row.pk for row in dead]).update(
+            holder=None, acquired_at=None, heartbeat_at=None
+        )
+    for row in dead:
+        log.warning(
+            "The lease of product %s is free again: its holder (run %s, process %s on %s) is gone.",
+            row.pk, row.holder, row.pid, row.host,
+        )  # fmt: skip
+    return [row.pk for row in dead]
+
+
 class Heartbeat:
     """Keeps a run and all its leases alive from a thread of its own, for as long as the ``with`` block lasts.
 
-    A database that is away for a while is no reason to stop: the next beat tries again.
+    Sets ``stop`` soon after somebody asked for the run to be cancelled. A database that is away for a while is no
+    reason to stop: the next beat tries again.
     """
 
-    def __init__(self, holder: UUID) -> None:
+    def __init__(self, holder: UUID, stop: Event | None = None) -> None:
         self._holder = holder
+        self._stop = stop or Event()
         self._done = Event()
         self._thread = Thread(target=self._beat, name=f"heartbeat-{holder}", daemon=True)
 
@@ -121,20 +146,36 @@ class Heartbeat:
         self._thread.join()
 
     def _beat(self) -> None:
+        period = min(settings.TESTIO_LOCK_TIMEOUT / 5, 15)
+        renewed = time.monotonic()
         try:
-            while not self._done.wait(min(settings.TESTIO_LOCK_TIMEOUT / 5, 15)):
-                self._renew()
+            while not self._done.wait(min(period, LOOK_FOR_CANCEL)):
+                if time.monotonic() - renewed >= period:
+                    renewed = time.monotonic()
+                    self._tolerantly(self._renew)
+                self._tolerantly(self._look_for_cancel)
         finally:
             connection.close()
 
-    def _renew(self) -> None:
+    def _tolerantly(self, do: Callable[[], None]) -> None:
         try:
-            SyncEvent.objects.running().filter(pk=self._holder).update(heartbeat_at=Now())
-            # Second, because it waits for a page that is being stored under one of the leases.
-            SyncLease.objects.filter(holder=self._holder).update(heartbeat_at=Now())
+            do()
         except (OperationalError, InterfaceError) as error:
             log.warning("The heartbeat of run %s could not be stored and is tried again: %s", self._holder, error)
             connection.close()
+
+    def _renew(self) -> None:
+        SyncEvent.objects.running().filter(pk=self._holder).update(heartbeat_at=Now())
+        # Second, because it waits for a page that is being stored under one of the leases.
+        SyncLease.objects.filter(holder=self._holder).update(heartbeat_at=Now())
+
+    def _look_for_cancel(self) -> None:
+        if self._stop.is_set():
+            return
+        asked = SyncEvent.objects.running().filter(pk=self._holder).exclude(cancel_requested_at=None)
+        if asked.exists():
+            log.info("Run %s is asked to stop: finishing the page in hand.", self._holder)
+            self._stop.set()
 
 
 def lock_timeout() -> timedelta:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q, Sum
 from django.db.models.functions import Now
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 MAX_WARNINGS = 200
 
+UNEXPECTED = "The sync stopped on an unexpected error; the log has its details."
+
 _COUNTS = ("seen", "created", "updated", "missing", "gaps")
 
 
@@ -37,20 +40,45 @@ def begin(customer: Customer, *, trigger: str, mode: str) -> SyncEvent:
     return SyncEvent.objects.create(customer=customer, trigger=trigger, mode=mode, **this_process())
 
 
+def request_cancel(run: SyncEvent, by: User | None) -> bool:
+    """Ask a run, wherever it works, to finish its page and stop; it does within seconds. False when it has ended.
+
+    Asking twice is harmless: the first who asked is remembered. What was stored stays.
+    """
+    running = SyncEvent.objects.running().filter(pk=run.pk)
+    running.filter(cancel_requested_at=None).update(
+        cancel_requested_at=Now(), cancel_requested_by_id=by.pk if by else None
+    )
+    return running.exists()
+
+
+def end_of_cancelled(run: SyncEvent) -> str:
+    """Why a cancelled run was, for its last line."""
+    asked = SyncEvent.objects.filter(pk=run.pk).exclude(cancel_requested_at=None)
+    for name in asked.values_list(f"cancel_requested_by__{User.USERNAME_FIELD}", flat=True):
+        return f"Cancelled{f' by {name}' if name else ''}; what was stored before stays."
+    return "The run was asked to stop; what was stored before stays."
+
+
 def interrupt_dead(customer: Customer | None = None) -> int:
     """Mark every running run whose process is gone, or silent too long on another host; how many those were.
 
     What such a run committed stays; the next sync goes on from there.
     """
+    found = dead(customer)
+    for run in found:
+        log.warning("Run %s is marked interrupted: process %s on %s is gone.", run, run.pid, run.host)
+        finish(run, Status.INTERRUPTED, "The process that ran this sync ended without finishing it.")
+    return len(found)
+
+
+def dead(customer: Customer | None = None) -> list[SyncEvent]:
+    """Runs that are still marked running although nobody works on them any more."""
     runs = SyncEvent.objects.running()
     if customer:
         runs = runs.filter(customer=customer)
     silent = set(runs.filter(heartbeat_at__lt=Now() - lock_timeout()).values_list("pk", flat=True))
-    dead = [run for run in runs if run.process_is_gone or run.pk in silent]
-    for run in dead:
-        log.warning("Run %s is marked interrupted: process %s on %s is gone.", run, run.pid, run.host)
-        finish(run, Status.INTERRUPTED, "The process that ran this sync ended without finishing it.")
-    return len(dead)
+    return [run for run in runs if run.process_is_gone or run.pk in silent]
 
 
 @transaction.atomic
@@ -68,6 +96,17 @@ def outcome(run: SyncEvent) -> Status:
     """What the phases say of the whole: all succeeded, or done with gaps."""
     unclean = SyncPhase.objects.filter(event=run).exclude(status=Status.SUCCEEDED)
     return Status.PARTIAL if unclean.exists() else Status.SUCCEEDED
+
+
+def outcome_of_product(run: SyncEvent, product: Product) -> tuple[Status, str]:
+    """The same of one product, and why if it failed: that is when no phase of it got anywhere."""
+    phases = list(SyncPhase.objects.filter(event=run, product=product).order_by("pk").values_list("status", "error"))
+    statuses = {status for status, _ in phases}
+    if statuses == {Status.SUCCEEDED}:
+        return Status.SUCCEEDED, ""
+    if statuses & {Status.SUCCEEDED, Status.PARTIAL}:
+        return Status.PARTIAL, ""
+    return Status.FAILED, "\n".join(error for _, error in phases if error)
 
 
 def _totals(run: SyncEvent) -> dict[str, int]:

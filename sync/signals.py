@@ -1,7 +1,8 @@
-"""What a sync announces while it stores a page, inside that page's transaction.
+"""What this app announces to those that build on it.
 
-Receivers write in the same transaction: either the page, its gaps and what receivers made of them are
-committed together, or none of it is.
+``gap_found`` and ``page_read`` are sent while a sync stores a page, inside that page's transaction. Receivers write
+in the same transaction: either the page, its gaps and what receivers made of them are committed together, or none of
+it is.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,12 @@ gap_found = Signal()
 
 #: A page of a product's test list was read. Arguments: run, product, path (Path).
 page_read = Signal()
+
+#: A refresh cycle has refreshed its products (``sync.refresh.cycle``); now others may do what is due of theirs. Sent
+#: outside of any transaction. Arguments: customers (those refreshed in the background, a list of Customer), stop
+#: (threading.Event, to be obeyed) and dry_run (bool: say what would be done, change nothing). Receivers return figures
+#: by name (``dict[str, int]``), which are shown with the cycle's own. One that raises is logged and counted.
+cycle_ran = Signal()
 
 
 class Path(Protocol):

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from django.db.models import Count
 
-from sync import leases, runs
+from sync import leases, refresh, runs
 from sync.models import Bug, Customer, Product, SyncEvent, SyncPhase, Test
 
 
@@ -71,9 +71,12 @@ def standing(customer: Customer, product_ids: Collection[int] = ()) -> dict[str,
     tests = _counts(Test.objects.filter(product__in=products, missing_since=None))
     bugs = _counts(Bug.objects.filter(product__in=products, missing_since=None))
     held = {each.product_id: each for each in leases.busy(products.values_list("pk", flat=True))}
+    due = set(products.filter(pk__in=Product.objects.due()).values_list("pk", flat=True))
     last = SyncEvent.objects.filter(customer=customer).first()
     return {
         "customer": customer.name,
+        "paused_at": customer.paused_at,
+        "paused_reason": customer.paused_reason,
         "products": [
             {
                 "id": product.pk,
@@ -84,12 +87,49 @@ def standing(customer: Customer, product_ids: Collection[int] = ()) -> dict[str,
                 "tests_synced_at": product.tests_synced_at,
                 "bugs_synced_at": product.bugs_synced_at,
                 "missing_since": product.missing_since,
+                "next_sync_at": product.next_sync_at,
+                "due": product.pk in due,
+                "failures": product.failures,
+                "last_outcome": product.last_outcome,
+                "last_error": product.last_error,
                 "lease": f"syncing, retry in {held[product.pk].retry_after} seconds" if product.pk in held else "",
             }
             for product in products
         ],
         "last_run": f"{last.public_id}, {last.status}, {when(last.started_at)}" if last else None,
     }
+
+
+class Watching(TypedDict):
+    """Which process refreshes in the background where no task queue does."""
+
+    host: str
+    pid: int | None
+    started_at: datetime
+    last_cycle_at: datetime | None
+    cycles: int
+
+
+def watching() -> Watching | None:
+    """The living watcher, if there is one."""
+    watcher = refresh.watching()
+    if watcher is None:
+        return None
+    return Watching(
+        host=watcher.host,
+        pid=watcher.pid,
+        started_at=watcher.started_at,
+        last_cycle_at=watcher.last_cycle_at,
+        cycles=watcher.cycles,
+    )
+
+
+def next_refresh(row: dict[str, Any]) -> str:
+    """How a product of ``standing`` stands with its background refresh, in a few words."""
+    soon = "due" if row["due"] else when(row["next_sync_at"])
+    if row["missing_since"]:
+        return "none: missing from TestIO"
+    return f"{soon}, {row['failures']} failed" if row["failures"] else soon
 
 
 def when(moment: datetime | None) -> str:

@@ -32,6 +32,7 @@ from sync.models import (
     TestFreshness,
     TestPlatform,
     UserStory,
+    Watcher,
 )
 from sync.models.process import this_process
 
@@ -247,3 +248,15 @@ class SyncLeaseFactory(ModelFactory[SyncLease]):
         model = SyncLease
 
     product = SubFactory(ProductFactory)
+
+
+class WatcherFactory(ModelFactory[Watcher]):
+    """A watcher that is this process."""
+
+    class Meta:
+        model = Watcher
+
+    name = Sequence(lambda n: f"watcher-{n}")
+    host = LazyFunction(lambda: this_process()["host"])
+    pid = LazyFunction(lambda: this_process()["pid"])
+    process_started = LazyFunction(lambda: this_process()["process_started"])

@@ -59,7 +59,7 @@ class ReadOnlyAdmin(ViewOnly, ModelAdmin):
     #: Text columns, for all other searches.
     search_texts: ClassVar[tuple[str, ...]] = ()
 
-    actions = None
+    actions: tuple[str, ...] | None = None
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)
     paginator = ReachPaginator
     show_full_result_count = False

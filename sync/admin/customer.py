@@ -7,18 +7,24 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from sync import customers
+from sync import customers, schedule
 from sync.admin import display
+from sync.admin.steps import Steps
 from sync.admin.theme import ModelAdmin, ModelForm
 from sync.leases import LeaseLost
 from sync.models import Bug, Customer, Product, SyncEvent, Test
 from sync.pipeline import SyncBusy
 
-SET_UP = ("name", "api_base_url", "product_ids", "sync_since", "is_active", "is_default", "encrypted_token")
+SET_UP = (
+    "name", "api_base_url", "product_ids", "sync_since", "is_active", "is_default", "encrypted_token",
+    "refresh_interval",
+)  # fmt: skip
 
 
 class CustomerForm(ModelForm):
@@ -69,19 +75,36 @@ class CustomerForm(ModelForm):
 
 
 @admin.register(Customer)
-class CustomerAdmin(ModelAdmin):
+class CustomerAdmin(Steps, ModelAdmin):
     form = CustomerForm
-    list_display = ("name", "is_active", "is_default", "token", "api_base_url", "product_ids_shown", "sync_since")
+    list_display = (
+        "name",
+        "is_active",
+        "is_default",
+        "token",
+        "refreshes",
+        "api_base_url",
+        "product_ids_shown",
+        "sync_since",
+    )
     search_fields = ("name",)
-    readonly_fields = ("token", "api_paused_until", "created_at", "lists")
+    readonly_fields = (
+        "token", "api_paused_until", "paused_at", "paused_reason", "products_due_at", "products_failures",
+        "created_at", "lists",
+    )  # fmt: skip
+    change_form_outer_before_template = "admin/sync/customer/paused.html"
     actions = None  # customers are deleted one at a time: each deletion takes leases and may find a sync in its way
     compressed_fields = True
     fieldsets = (
         (None, {"fields": ("name", "is_active", "is_default")}),
         ("TestIO API", {"fields": ("api_base_url", "api_token")}),
         ("What to keep", {"fields": ("product_ids", "sync_since")}),
+        ("Background refresh", {"fields": ("refresh_interval",)}),
     )
-    state = ("State", {"fields": ("token", "api_paused_until", "created_at", "lists")})
+    state = (
+        "State",
+        {"fields": ("token", "api_paused_until", "products_due_at", "products_failures", "created_at", "lists")},
+    )
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Nothing: through the address the sealed token could be guessed byte by byte."""
@@ -91,8 +114,18 @@ class CustomerAdmin(ModelAdmin):
         return self.fieldsets if obj is None else (*self.fieldsets, self.state)
 
     @method_decorator(sensitive_post_parameters("api_token"))
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return super().changeform_view(request, *args, **kwargs)
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        context = {
+            "may_resume": self.has_change_permission(request),
+            "resume_url": self.address("resume", object_id) if object_id and object_id.isdecimal() else "",
+        }
+        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **context})
 
     def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
         if token := form.cleaned_data["api_token"]:
@@ -100,8 +133,30 @@ class CustomerAdmin(ModelAdmin):
         obj.is_default = obj.is_default and form.cleaned_data["is_default"]
         # Not ``api_paused_until``: a sync may have been asked to wait since this page was loaded.
         obj.save(update_fields=SET_UP if change else None)
+        if token and change:
+            schedule.resume(obj.pk)
         if form.cleaned_data["is_default"]:
             customers.set_default(obj)
+
+    def get_urls(self) -> list[URLPattern]:
+        resume = self.admin_site.admin_view(self.resume_view)
+        return [path("<int:customer_id>/resume/", resume, name=self.url_name("resume")), *super().get_urls()]
+
+    def resume_view(self, request: HttpRequest, customer_id: int) -> HttpResponse:
+        """Only POST resumes; whoever comes by GET is led to the page with the button."""
+        customer = get_object_or_404(Customer, pk=customer_id)
+        self.require(self.has_change_permission(request, customer))
+        if request.method == "POST":
+            schedule.resume(customer.pk)
+            said = f"Customer {customer} is refreshed in the background again; all its products are due at once."
+            self.message_user(request, said, messages.SUCCESS)
+        return HttpResponseRedirect(display.detail_url(Customer, customer.pk))
+
+    @admin.display(description="Refreshed")
+    def refreshes(self, customer: Customer) -> str:
+        if customer.paused_at:
+            return display.label("paused", "warning")
+        return display.label("yes", "success") if customer.is_active and customer.has_token else display.label("no")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What a deletion takes along, as numbers: Django would load every bug to list them one by one."""

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import ForeignKey, Model, Q, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from sync import wording
-from sync.models import Person, SyncEvent, SyncPhase
+from sync.models import Person, Product, SyncEvent, SyncPhase
 from sync.models.run import Status
 
 if TYPE_CHECKING:
@@ -146,3 +147,26 @@ class PhaseNameFilter(WordFilter):
 
     def words(self) -> Mapping[str, str]:
         return dict(SyncPhase.Name.choices)
+
+
+#: How a product stands with its background refresh.
+REFRESH_STANDINGS = {"due": "Due", "next": "Coming due", "failing": "Failing", "paused": "Paused"}
+
+
+class RefreshFilter(WordFilter):
+    title = "background refresh"
+    parameter_name = "refresh"
+
+    def words(self) -> Mapping[str, str]:
+        return REFRESH_STANDINGS
+
+    def matching(self, word: str) -> Q:
+        match word:
+            case "due":
+                return Q(pk__in=Product.objects.due().values("pk"))
+            case "next":
+                return Q(pk__in=Product.objects.refreshed().values("pk"), next_sync_at__gt=Now())
+            case "failing":
+                return Q(missing_since=None, failures__gt=0)
+            case _:
+                return Q(missing_since=None, customer__is_active=True, customer__paused_at__isnull=False)

@@ -1,12 +1,21 @@
 """Products and their sections."""
 
-from django.contrib import admin
-from django.utils import timezone
+from typing import Any
 
+from django.contrib import admin, messages
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from sync import schedule
 from sync.admin import display
 from sync.admin.base import ReadOnlyAdmin, ReadOnlyTable, SyncedAdmin, missing
-from sync.admin.filters import MissingFilter, RelatedFilter
+from sync.admin.filters import REFRESH_STANDINGS, MissingFilter, RefreshFilter, RelatedFilter
+from sync.admin.running import STATUS_COLOURS
+from sync.admin.steps import Steps
 from sync.models import Bug, Feature, Product, Section, SyncPhase, Test
+from sync.models.status import Status
 
 
 class SectionTable(ReadOnlyTable):
@@ -16,17 +25,20 @@ class SectionTable(ReadOnlyTable):
 
 
 @admin.register(Product)
-class ProductAdmin(SyncedAdmin):
+class ProductAdmin(Steps, SyncedAdmin):
     list_display = (
-        "id", "name", "customer", "product_type", "tests_read", "bugs_read", "features_read", "next", missing,
+        "id", "name", "customer", "tests_read", "bugs_read", "features_read", "next", "last_refresh", "failures",
+        missing,
     )  # fmt: skip
+    actions = ("refresh_now",)
+    list_before_template = "admin/sync/product/standings.html"
     list_display_links = ("id", "name")
     list_select_related = ("customer",)
     list_only = (
-        "name", "product_type", "customer__name", "tests_synced_at", "bugs_synced_at", "features_synced_at",
-        "next_sync_at", "missing_since",
+        "name", "customer__name", "customer__paused_at", "tests_synced_at", "bugs_synced_at", "features_synced_at",
+        "next_sync_at", "claimed_at", "settled_at", "failures", "last_outcome", "missing_since",
     )  # fmt: skip
-    list_filter = (("customer", RelatedFilter), MissingFilter)
+    list_filter = (("customer", RelatedFilter), MissingFilter, RefreshFilter)
     ordering = ("name", "pk")
     search_numbers = ("pk",)
     search_texts = ("name",)
@@ -39,12 +51,67 @@ class ProductAdmin(SyncedAdmin):
             "Freshness",
             {
                 "fields": (
-                    "features_synced_at", "sections_synced_at", "tests_synced_at", "bugs_synced_at", "next_sync_at",
-                    "walked_at", "walked_since",
+                    "features_synced_at", "sections_synced_at", "tests_synced_at", "bugs_synced_at", "walked_at",
+                    "walked_since",
+                )
+            },
+        ),
+        (
+            "Background refresh",
+            {
+                "fields": (
+                    "next_sync_at", "next_full_sync_at", "claimed_at", "settled_at", "last_refresh", "failures",
+                    "last_error",
                 )
             },
         ),
     )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Product] = super().get_queryset(request)
+        return rows.annotate(is_refreshed=Exists(Product.objects.refreshed().filter(pk=OuterRef("pk"))))
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """What is asked for by how its refresh stands is shown as it comes due."""
+        return ("next_sync_at", "pk") if RefreshFilter.parameter_name in request.GET else self.ordering
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        shown = request.GET.get(RefreshFilter.parameter_name, "")
+        words = {"": "All", **REFRESH_STANDINGS}
+        standings = [
+            {
+                "word": words[key],
+                "url": f"?{RefreshFilter.parameter_name}={key}" if key else "?",
+                "is_shown": key == shown,
+            }
+            for key in words
+        ]
+        return super().changelist_view(request, {**(extra_context or {}), "standings": standings})
+
+    def has_refresh_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "refresh_products")
+
+    @admin.action(description="Refresh now", permissions=["refresh"])
+    def refresh_now(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
+        chosen = list(queryset.order_by().values_list("pk", flat=True))
+        due = schedule.make_due(chosen)
+        if due:
+            said = f"{due} of {len(chosen)} chosen products are due at once; the background workers take them next."
+            self.message_user(request, said, messages.SUCCESS)
+        if due < len(chosen):
+            said = (
+                f"{len(chosen) - due} are not refreshed in the background: TestIO has them no more, or their customer "
+                "is paused, switched off, without a token, or leaves them out."
+            )
+            self.message_user(request, said, messages.WARNING)
+
+    @admin.display(description="Last refresh", ordering="settled_at")
+    def last_refresh(self, product: Product) -> str:
+        if not product.last_outcome:
+            return display.EMPTY
+        status = Status(product.last_outcome)
+        when = display.ago(product.settled_at, timezone.now())
+        return format_html("{} {}", display.label(status.label, STATUS_COLOURS.get(status, "")), when)
 
     @admin.display(description="Tests read", ordering="tests_synced_at")
     def tests_read(self, product: Product) -> str:
@@ -60,7 +127,14 @@ class ProductAdmin(SyncedAdmin):
 
     @admin.display(description="Next sync", ordering="next_sync_at")
     def next(self, product: Product) -> str:
-        return display.ago(product.next_sync_at, timezone.now())
+        if product.customer.paused_at:
+            return display.label("paused", "warning")
+        if not getattr(product, "is_refreshed", False):  # missing, not followed, switched off, without a token
+            return display.EMPTY
+        if product.claimed_at:
+            return display.label("handed to a worker", "info")
+        now = timezone.now()
+        return display.ago(product.next_sync_at, now) if product.next_sync_at > now else display.label("due", "info")
 
     @admin.display(description="Show its")
     def lists(self, product: Product) -> str:

@@ -5,31 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
 from sync.admin import display, searching
 from sync.admin.base import ReadOnlyAdmin, ReadOnlyTable
 from sync.admin.filters import PhaseNameFilter, RelatedFilter, RunStatusFilter, TriggerFilter
+from sync.admin.running import TEMPLATES, RunSteps, run_duration, run_status
 from sync.models import SyncEvent, SyncPhase
-from sync.models.run import Status
-
-STATUS_COLOURS = {
-    Status.RUNNING: "info",
-    Status.SUCCEEDED: "success",
-    Status.PARTIAL: "warning",
-    Status.FAILED: "danger",
-    Status.INTERRUPTED: "danger",
-}
-
-
-@admin.display(description="Status")
-def run_status(row: SyncEvent | SyncPhase) -> str:
-    return display.label(row.get_status_display(), STATUS_COLOURS.get(Status(row.status), ""))
-
-
-@admin.display(description="Duration")
-def run_duration(row: SyncEvent | SyncPhase) -> str:
-    return display.duration((row.finished_at or timezone.now()) - row.started_at)
 
 
 @admin.display(description="Warnings")
@@ -62,7 +43,7 @@ class SyncPhaseTable(ReadOnlyTable):
 
 
 @admin.register(SyncEvent)
-class SyncEventAdmin(ReadOnlyAdmin):
+class SyncEventAdmin(RunSteps, ReadOnlyAdmin):
     list_display = (
         "run", "customer", run_status, "started_at", run_duration, "tests", "bugs", "gaps", "missing", "api_calls",
         "trigger", "mode",
@@ -78,6 +59,7 @@ class SyncEventAdmin(ReadOnlyAdmin):
     search_numbers = ("pk",)
     search_help_text = "Run id, or its beginning"
     inlines = (SyncPhaseTable,)
+    change_form_outer_before_template = f"{TEMPLATES}/progress.html"
     readonly_preprocess_fields = display.multiline("error")
     fieldsets = (
         (

@@ -3,18 +3,15 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done with gaps or partial failure, 75 busy (try again).
 """
 
-import json
 import signal
 import sys
 import threading
-from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.core.serializers.json import DjangoJSONEncoder
+from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from rich.console import Console, RenderableType
@@ -22,17 +19,21 @@ from rich.console import Console, RenderableType
 from sync import customers
 from sync.customers import CustomerError
 from sync.encryption import Undecipherable
+from sync.management.documents import BUSY, FAILED, PARTIAL, USAGE, JsonCommand
 from sync.pipeline import SyncBusy, SyncImpossible
 from sync.pipeline.trouble import about_database
 from sync.testio.errors import TestIOError
 
-FAILED, USAGE, PARTIAL, BUSY = 1, 2, 3, 75
+__all__ = ["BUSY", "FAILED", "PARTIAL", "USAGE", "DeskCommand", "stopping"]
 
 _LOG_WIDTH = 140
 
 
-class DeskCommand(BaseCommand):
-    """A command whose ``run`` returns its exit code; what goes wrong becomes one sentence and the right code."""
+class DeskCommand(JsonCommand):
+    """A command whose ``run`` returns its exit code; what goes wrong becomes one sentence and the right code.
+
+    A ``run`` that prints no result and returns another code than 0 has said why, last.
+    """
 
     #: With a token in the environment and no customer yet, the first command creates that customer.
     makes_first_customer = True
@@ -40,8 +41,7 @@ class DeskCommand(BaseCommand):
     #: `make check` runs them; here they would take longer than it takes to say "busy".
     requires_system_checks = ()
 
-    def add_json_argument(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="Print one JSON document and nothing else.")
+    _last_said = ""
 
     def run(self, **options: Any) -> int:
         raise NotImplementedError
@@ -54,7 +54,8 @@ class DeskCommand(BaseCommand):
             code = self.run(**options)
         except SyncBusy as error:
             if options.get("json"):
-                self.print_json({"status": "busy", "retry_after": error.retry_after, "detail": str(error)})
+                busy = {"status": "busy", "retry_after": error.retry_after, "detail": str(error), "exit_code": BUSY}
+                self.print_json(busy)
             raise CommandError(str(error), returncode=BUSY) from None
         except (CustomerError, SyncImpossible, TestIOError, Undecipherable) as error:
             raise CommandError(str(error), returncode=FAILED) from None
@@ -65,10 +66,9 @@ class DeskCommand(BaseCommand):
                 "Interrupted. What was stored stays; run this again to go on.", returncode=FAILED
             ) from None
         if code:
+            if options.get("json") and not self.has_printed:
+                self.print_failure(self._last_said, code)
             sys.exit(code)
-
-    def print_json(self, document: object) -> None:
-        self.stdout.write(json.dumps(document, ensure_ascii=False, cls=DjangoJSONEncoder))
 
     def show(self, *renderables: RenderableType) -> None:
         """Tables and text of the result, as wide as the terminal, or wide enough for a log."""
@@ -80,6 +80,7 @@ class DeskCommand(BaseCommand):
 
     def say(self, sentence: str) -> None:
         """Progress and remarks, beside the result."""
+        self._last_said = sentence
         self.stderr.write(sentence, self.style.NOTICE)
 
     def confirmed(self, question: str) -> bool:

@@ -14,6 +14,7 @@ from sync.models.product import Product, Section
 from sync.models.run import SyncEvent, SyncPhase
 from sync.models.test import Test, TestFeature, TestFreshness, TestPlatform
 from sync.models.test_case import TestCase, TestCaseResult
+from sync.models.watcher import Watcher
 
 __all__ = [
     "Bug",
@@ -34,4 +35,5 @@ __all__ = [
     "TestFreshness",
     "TestPlatform",
     "UserStory",
+    "Watcher",
 ]

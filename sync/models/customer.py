@@ -4,6 +4,7 @@ from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
@@ -22,6 +23,14 @@ def refuse_unsafe_address(url: str) -> None:
 class CustomerQuerySet(models.QuerySet["Customer"]):
     def active(self) -> Self:
         return self.filter(is_active=True)
+
+    def refreshed(self) -> Self:
+        """Those whose data is kept fresh in the background: active, not paused, with a token."""
+        return self.filter(is_active=True, paused_at=None).exclude(encrypted_token=b"")
+
+    def due(self) -> Self:
+        """Those of them whose list of products is to be read now, by the database's clock."""
+        return self.refreshed().filter(products_due_at__lte=Now())
 
 
 class Customer(models.Model):
@@ -45,6 +54,24 @@ class Customer(models.Model):
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    # Background refresh (see sync.schedule).
+    refresh_interval = models.PositiveIntegerField(
+        "refresh interval",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(10)],
+        help_text="Seconds between two background refreshes of a product; empty means TESTIO_REFRESH_INTERVAL_SECONDS.",
+    )
+    paused_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when nothing is refreshed in the background."
+    )
+    paused_reason = models.TextField(blank=True, default="", editable=False)
+    products_due_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="When the list of products is read again, to find new ones."
+    )
+    products_claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    products_failures = models.PositiveSmallIntegerField(default=0, editable=False)
+
     objects = CustomerQuerySet.as_manager()
 
     class Meta:
@@ -56,7 +83,13 @@ class Customer(models.Model):
             models.CheckConstraint(
                 condition=models.Q(is_default=False) | models.Q(is_active=True), name="customer_default_is_active"
             ),
+            models.CheckConstraint(
+                condition=models.Q(paused_at=None, paused_reason="")
+                | (models.Q(paused_at__isnull=False) & ~models.Q(paused_reason="")),
+                name="customer_paused_with_reason",
+            ),
         )
+        indexes = (models.Index(fields=["products_due_at"], name="customer_products_due"),)
 
     def __str__(self) -> str:
         return self.name
@@ -70,8 +103,9 @@ class Customer(models.Model):
         return encryption.unseal(bytes(self.encrypted_token))
 
     def set_token(self, token: str) -> None:
-        """Seal ``token`` into this row; the caller saves."""
+        """Seal ``token`` into this row, and end a pause that the one before had caused; the caller saves."""
         self.encrypted_token = encryption.seal(token)
+        self.paused_at, self.paused_reason = None, ""
 
     def follows(self, product_id: int) -> bool:
         """Whether this customer's filter lets the product in."""

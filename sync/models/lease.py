@@ -19,6 +19,7 @@ class SyncLease(OwnedByProcess):
     heartbeat_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        permissions = (("release_leases", "Can release the leases of dead holders"),)
         constraints = (
             models.CheckConstraint(
                 condition=models.Q(holder=None, acquired_at=None)

@@ -1,9 +1,39 @@
 """A product under test, and the sections it may be divided into."""
 
-from django.db import models
+from datetime import datetime
+from typing import Self
 
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from sync import freshness
 from sync.models.customer import Customer
+from sync.models.status import Status
 from sync.models.synced import Synced, SyncedManager
+
+
+class ProductQuerySet(models.QuerySet["Product"]):
+    def stale(self, *parts: str, now: datetime | None = None) -> Self:
+        """Products of whose ``parts`` (default: all) one was never read, or longer ago than the time to live."""
+        return self.filter(freshness.when_stale(parts, now or timezone.now()))
+
+    def refreshed(self) -> Self:
+        """Products kept fresh in the background: TestIO has them, their customer follows them and is not paused."""
+        followed = models.Q(product_ids=[]) | models.Q(product_ids__contains=[models.OuterRef("pk")])
+        customers = Customer.objects.refreshed().filter(followed, pk=models.OuterRef("customer_id"))
+        return self.filter(models.Exists(customers), missing_since=None)
+
+    def due(self) -> Self:
+        """Those of them whose time to be refreshed has come, by the database's clock."""
+        return self.refreshed().filter(next_sync_at__lte=Now())
+
+    def due_in_full(self) -> Self:
+        """Those of them whose time to be read from top to bottom has come."""
+        return self.refreshed().filter(next_full_sync_at__lte=Now())
+
+
+ProductManager = SyncedManager.from_queryset(ProductQuerySet)
 
 
 class Product(Synced):
@@ -21,7 +51,22 @@ class Product(Synced):
     sections_synced_at = models.DateTimeField(null=True, blank=True)
     tests_synced_at = models.DateTimeField(null=True, blank=True)
     bugs_synced_at = models.DateTimeField(null=True, blank=True)
-    next_sync_at = models.DateTimeField(null=True, blank=True)
+
+    # When it is refreshed in the background, and how that went: written by sync.schedule alone. Defaults are the
+    # database's, because products found in TestIO's list are not inserted by the ORM.
+    next_sync_at = models.DateTimeField(db_default=Now(), help_text="When the next background refresh is due.")
+    next_full_sync_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it is next read from top to bottom; empty until it was read once."
+    )
+    claimed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the refresh that is outstanding now was handed to a worker."
+    )
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="When the last refresh ended, well or not.")
+    failures = models.PositiveSmallIntegerField(
+        db_default=0, help_text="Refreshes that failed since the last one that did not."
+    )
+    last_outcome = models.CharField(max_length=16, choices=Status, blank=True, db_default="")
+    last_error = models.TextField(blank=True, db_default="")
 
     # The last walk over the whole test list: what an incremental walk may rely on (see sync.pipeline.tests).
     walked_at = models.DateTimeField(
@@ -29,11 +74,17 @@ class Product(Synced):
     )
     walked_since = models.DateField(null=True, blank=True, help_text="The oldest end date that walk asked for.")
 
-    objects = SyncedManager["Product"]()
+    objects = ProductManager()
 
     class Meta:
         ordering = ("name", "id")
-        indexes = (models.Index(fields=["next_sync_at"], name="product_due", condition=models.Q(missing_since=None)),)
+        permissions = (("refresh_products", "Can have products refreshed now"),)
+        indexes = (
+            models.Index(fields=["next_sync_at", "id"], name="product_due", condition=models.Q(missing_since=None)),
+            models.Index(
+                fields=["next_full_sync_at", "id"], name="product_due_in_full", condition=models.Q(missing_since=None)
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.name} ({self.pk})"

@@ -3,6 +3,7 @@
 import uuid
 from typing import Self
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
@@ -10,17 +11,7 @@ from django.db.models.functions import Now
 from sync.models.customer import Customer
 from sync.models.process import OwnedByProcess
 from sync.models.product import Product
-
-
-class Status(models.TextChoices):
-    """The one vocabulary for how a run or a phase stands, for writers and readers alike."""
-
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    PARTIAL = "partial", "done with gaps"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-    CANCELLED = "cancelled"
+from sync.models.status import Status as Status
 
 
 class SyncEventQuerySet(models.QuerySet["SyncEvent"]):
@@ -47,6 +38,7 @@ class SyncEvent(OwnedByProcess):
         INCREMENTAL_ONLY = "incremental_only", "new tests only"
         FULL = "full"
         NUKE = "nuke", "emptied and read again"
+        DISCOVERY = "discovery", "list of products only"
 
     event_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="sync_events")
@@ -56,6 +48,10 @@ class SyncEvent(OwnedByProcess):
     started_at = models.DateTimeField(db_default=Now())
     heartbeat_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     products = models.PositiveIntegerField(default=0)
     features = models.PositiveIntegerField(default=0)
     tests_new = models.PositiveIntegerField(default=0)
@@ -74,8 +70,10 @@ class SyncEvent(OwnedByProcess):
         indexes = (
             models.Index(fields=["customer", "-started_at"], name="syncevent_by_customer"),
             models.Index(fields=["status"], name="syncevent_running", condition=models.Q(status=Status.RUNNING)),
+            models.Index(fields=["finished_at"], name="syncevent_by_end"),
         )
         constraints = (models.CheckConstraint(condition=_ENDED, name="syncevent_finished_when_ended"),)
+        permissions = (("cancel_runs", "Can cancel sync runs"),)
 
     def __str__(self) -> str:
         return self.public_id

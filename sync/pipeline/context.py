@@ -19,6 +19,10 @@ from sync.store import People
 from sync.testio.client import TestIOClient
 from sync.testio.errors import TestIORefused
 
+#: Pages stored at once. More would only take the processor from those who read answers: one thread at a time runs
+#: Python, and when PostgreSQL takes its place on the processor, all others wait with it.
+PAGES_AT_ONCE = 4
+
 
 class SyncImpossible(Exception):
     """Nothing was begun; the sentence says what is in the way and what to do."""
@@ -52,6 +56,15 @@ class SyncOptions:
     @property
     def only_new_tests(self) -> bool:
         return self.mode == SyncEvent.Mode.INCREMENTAL_ONLY
+
+    @property
+    def only_list(self) -> bool:
+        return self.mode == SyncEvent.Mode.DISCOVERY
+
+    @property
+    def is_refresh(self) -> bool:
+        """Whether a product is as fresh after this as after a background refresh."""
+        return not self.only_new_tests and self.bugs != "none" and self.since is None
 
 
 def scope_begin(customer: Customer, options: SyncOptions) -> datetime | None:
@@ -94,6 +107,7 @@ class Context:
     progress: Progress
     refused: TestIORefused | None = None
     at_work: set[int] = field(default_factory=set)
+    storing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(PAGES_AT_ONCE))
 
     @property
     def ahead(self) -> int:
@@ -130,7 +144,7 @@ class Work:
     @contextmanager
     def page(self, phase: Phase) -> Iterator[None]:
         """One unit that is stored whole or not at all: rows, signals and progress, under the proven lease."""
-        with phase.kept_if_stored(), transaction.atomic():
+        with self.context.storing, phase.kept_if_stored(), transaction.atomic():
             self.lease.prove()
             yield
             phase.save()

@@ -1,16 +1,15 @@
 """A whole run: which products, in parallel, each under its lease, and what became of it all."""
 
-import gc
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection, connections, transaction
+from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from sync import leases, runs, store
+from sync.disk import has_no_room
 from sync.encryption import Undecipherable
 from sync.leases import Busy, Heartbeat, Lease, LeaseLost
 from sync.limiter import PostgresLimiter
@@ -18,6 +17,7 @@ from sync.models import Customer, Product, SyncEvent
 from sync.models.run import Status
 from sync.pipeline import products
 from sync.pipeline.bugs import sync_bugs
+from sync.pipeline.collector import calm_collector
 from sync.pipeline.context import (
     Context,
     Progress,
@@ -28,10 +28,12 @@ from sync.pipeline.context import (
     Work,
     scope_begin,
 )
+from sync.pipeline.ending import settle, settle_customer
 from sync.pipeline.features import sync_features
 from sync.pipeline.results import sync_results
+from sync.pipeline.stopping import OwnStop
 from sync.pipeline.tests import needs_everything, sync_tests
-from sync.pipeline.trouble import about_database
+from sync.pipeline.trouble import about_database, patiently
 from sync.runs import Cancelled
 from sync.testio.client import TestIOClient
 from sync.testio.errors import TestIOCancelled, TestIOError, TestIORefused, TestIOUnavailable
@@ -52,22 +54,24 @@ def sync_customer(
 ) -> SyncEvent:
     """Run one sync and return its event, ended: succeeded, partial, failed or cancelled.
 
-    Setting ``stop`` cancels: the page in hand is finished, leases are released. Raises ``SyncImpossible`` when
-    nothing can be begun and ``SyncBusy`` when everything in scope is being written by others.
+    Setting ``stop`` cancels, and so does ``runs.request_cancel``: the page in hand is finished, leases are released.
+    ``stop`` itself is never set here. Raises ``SyncImpossible`` when nothing can be begun and ``SyncBusy`` when
+    everything in scope is being written by others.
     """
     products.check_scope(customer, options)
     token = _token(customer)
-    _refuse_when_all_busy(customer, options)
-    stop = stop or threading.Event()
+    if not options.only_list:
+        _refuse_when_all_busy(customer, options)
+    stop = OwnStop(stop)
     limit = settings.TESTIO_MAX_CONCURRENT_REQUESTS
     with (
-        _calm_collector(),
+        calm_collector,
         PostgresLimiter(customer.pk, limit, stop=stop) as limiter,
         _client(customer, token, limiter, stop) as client,
         ThreadPoolExecutor(limit, thread_name_prefix="fetch") as fetchers,
     ):
         event = runs.begin(customer, trigger=options.trigger, mode=options.mode)
-        with Heartbeat(event.pk):
+        with Heartbeat(event.pk, stop):
             people = store.People(customer.pk)
             context = Context(event, customer, options, client, people, fetchers, stop, progress or Silence())
             _Run(context).run()
@@ -86,18 +90,6 @@ def _client(customer: Customer, token: str, limiter: PostgresLimiter, stop: thre
         )
     except TestIOError as error:  # an address or a token no call can be made with
         raise SyncImpossible(str(error)) from None
-
-
-@contextmanager
-def _calm_collector() -> Iterator[None]:
-    """Let the garbage collector look less often: a sync makes and drops millions of objects, none in cycles, and by
-    default a third of its time would go into looking for some."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def plan_customer(customer: Customer, options: SyncOptions) -> list[tuple[Product, str]]:
@@ -151,25 +143,37 @@ class _Run:
         self._records: dict[int, ProductRecord] = {}
         self._held: dict[int, Lease] = {}
         self._failures: list[str] = []
+        self._listed = False
+        self._no_room = ""
 
     def run(self) -> None:
         # Until something better is known: an exception nobody named must not leave the run "running".
-        status, error = Status.FAILED, "The sync stopped on an unexpected error; the log has its details."
+        status, error = Status.FAILED, runs.UNEXPECTED
         try:
             status, error = self._outcome()
         except SyncBusy as busy:
             error = str(busy)
             raise
+        except (DatabaseError, InterfaceError) as failure:
+            error = self._no_room or about_database(failure)
+            raise
         finally:
-            connection.close_if_unusable_or_obsolete()  # after all this time it may be dead
-            SyncEvent.objects.filter(pk=self.event.pk).update(products=len(self._records))
-            runs.finish(self.event, status, error)
-            self._release(list(self._held))
+            patiently(lambda: self._end(status, error))
+
+    def _end(self, status: Status, error: str) -> None:
+        for lease in self._held.values():  # those nobody came to work on
+            settle(self.context, lease, status, error, full=self.context.options.reads_everything)
+        settle_customer(self.context, status, listed=self._listed)
+        SyncEvent.objects.filter(pk=self.event.pk).update(products=len(self._records))
+        runs.finish(self.event, status, error)
+        self._release(list(self._held))
 
     def _outcome(self) -> tuple[Status, str]:
         try:
             self._sync_products()
             self.context.check_stop()
+        except TestIORefused as error:
+            self.context.refused = error
         except TestIOError as error:
             if not isinstance(error, TestIOCancelled):
                 return Status.FAILED, str(error)
@@ -179,9 +183,13 @@ class _Run:
             return self._judge()
         if self.context.refused:
             return Status.FAILED, str(self.context.refused)
-        return Status.CANCELLED, "The run was asked to stop; what was stored before stays."
+        if self._no_room:
+            return Status.FAILED, self._no_room
+        return Status.CANCELLED, runs.end_of_cancelled(self.event)
 
     def _judge(self) -> tuple[Status, str]:
+        if self.context.options.only_list:
+            return runs.outcome(self.event), ""
         if not self._records:
             return Status.FAILED, "TestIO shows no product that this sync is about."
         if len(self._failures) >= len(self._records):
@@ -189,11 +197,14 @@ class _Run:
         return (Status.PARTIAL if self._failures else runs.outcome(self.event)), "\n".join(self._failures)
 
     def _sync_products(self) -> None:
+        if self.context.options.only_list:
+            self._find_products()
+            return products.welcome_back(self.context, self._records)
         known = products.known_products(self.context.customer, self.context.options)
         busy = self._acquire(known.values_list("pk", flat=True))
         if busy and not self._held:
             raise SyncBusy(busy)
-        self._records = products.find_products(self.context)
+        self._find_products()
         busy += self._acquire(self._records.keys() - self._held.keys() - {each.product_id for each in busy})
         if busy and not self._held:  # another first sync found the same products and was quicker
             raise SyncBusy(busy)
@@ -204,6 +215,11 @@ class _Run:
         still_busy = self._acquire(each.product_id for each in busy if each.product_id in self._records)
         self._work_on_held()
         self._failures += [str(each) for each in still_busy]
+        return None
+
+    def _find_products(self) -> None:
+        self._records = products.find_products(self.context)
+        self._listed = True
 
     def _acquire(self, product_ids: Iterable[int]) -> list[Busy]:
         held, busy = leases.acquire(set(product_ids), self.event.pk)
@@ -212,7 +228,8 @@ class _Run:
 
     def _release(self, product_ids: Collection[int]) -> None:
         for product_id in list(product_ids):
-            self._held.pop(product_id).release()
+            self._held[product_id].release()
+            del self._held[product_id]
 
     def _work_on_held(self) -> None:
         with ThreadPoolExecutor(PRODUCTS_AT_ONCE, thread_name_prefix="product") as workers:
@@ -223,37 +240,49 @@ class _Run:
 
     def _sync_product(self, lease: Lease) -> None:
         self.context.at_work.add(lease.product_id)
+        status, sentence, full = Status.FAILED, runs.UNEXPECTED, False
         try:
             work = Work(self.context, Product.objects.get(pk=lease.product_id), lease)
-            sentence = self._outcome_of(work)
-            self.context.progress.finished(work.product, sentence)
+            full = needs_everything(work.product, self.context.options, self.context.since)
+            status, sentence = self._outcome_of(work)
+            self.context.progress.finished(work.product, sentence or "done")
         finally:
             self.context.at_work.discard(lease.product_id)
             connections.close_all()  # this thread's may be dead; what follows gets one that was just checked
             try:
-                lease.release()
+                patiently(lambda: self._settle_and_release(lease, status, sentence, full=full))
             finally:
                 connections.close_all()
 
-    def _outcome_of(self, work: Work) -> str:
+    def _settle_and_release(self, lease: Lease, status: Status, error: str, *, full: bool) -> None:
+        try:
+            settle(self.context, lease, status, error, full=full)
+        finally:
+            lease.release()
+
+    def _outcome_of(self, work: Work) -> tuple[Status, str]:
+        """How the product ended, and why it did not end well."""
         try:
             self._phases(work)
         except TestIORefused as error:
             self.context.refused = error
             self.context.stop.set()
-            return str(error)
+            return Status.FAILED, str(error)
         except (Cancelled, TestIOCancelled) as error:
-            return str(error)
+            return Status.CANCELLED, str(error)
         except (TestIOError, LeaseLost) as error:
             return self._failed(work, str(error))
         except (DatabaseError, InterfaceError) as error:
+            if has_no_room(error):  # for nobody: a server that can no longer write at all would go down
+                self._no_room = about_database(error)
+                self.context.stop.set()
             return self._failed(work, about_database(error))
-        return "done"
+        return runs.outcome_of_product(self.event, work.product)
 
-    def _failed(self, work: Work, sentence: str) -> str:
+    def _failed(self, work: Work, sentence: str) -> tuple[Status, str]:
         log.warning("%s was not synced to the end: %s", work.product, sentence)
         self._failures.append(f"{work.product}: {sentence}")
-        return sentence
+        return Status.FAILED, sentence
 
     def _phases(self, work: Work) -> None:
         options = self.context.options

@@ -3,9 +3,11 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
-from sync import runs, store
+from sync import leases, runs, store
 from sync.models import Customer, Product, SyncPhase
 from sync.pipeline.absent import ask_each
 from sync.pipeline.context import Context, SyncImpossible, SyncOptions
@@ -53,6 +55,17 @@ def find_products(context: Context) -> dict[int, ProductRecord]:
             Product.objects.filter(pk__in=list(records), customer=context.customer).values_list("pk", flat=True)
         )
         return {pk: record for pk, record in records.items() if pk in owned}
+
+
+def welcome_back(context: Context, listed: Collection[int]) -> None:
+    """Products that had been missing and are listed again are present, and due: reading them is not our part here."""
+    gone = Product.objects.filter(pk__in=listed, customer=context.customer).exclude(missing_since=None)
+    held, _ = leases.acquire(list(gone.values_list("pk", flat=True)), context.event.pk)
+    for lease in held:
+        with transaction.atomic():
+            lease.prove()
+            Product.objects.filter(pk=lease.product_id).update(missing_since=None, next_sync_at=Now())
+        lease.release()
 
 
 def _look_for_absent(

@@ -55,7 +55,10 @@ CONTENT = (
 )
 
 # What differs between two syncs of the same world: our own times and numbers.
-_OUR_OWN = {"first_seen_at", "changed_at", "next_sync_at", "walked_at", "walked_since"}
+_OUR_OWN = {
+    "first_seen_at", "changed_at", "next_sync_at", "next_full_sync_at", "claimed_at", "settled_at", "failures",
+    "last_outcome", "last_error", "walked_at", "walked_since",
+}  # fmt: skip
 
 
 def world_of(tests: int = 40, products: int = 2, bugs_per_test: float = 3, **options: Any) -> World:

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from rich.table import Table
 
 from sync import customers
-from sync.customers import CustomerError, NewCustomer
+from sync.customers import CustomerError, InvalidCustomer, NewCustomer
 from sync.dates import UnreadableDate, read_day
 from sync.management.base import USAGE, DeskCommand
 from sync.models import Customer
@@ -53,7 +53,10 @@ class Command(DeskCommand):
             since,
             options["default"],
         )
-        customer = customers.add(new, check=not options["no_check"])
+        try:
+            customer = customers.add(new, check=not options["no_check"])
+        except InvalidCustomer as error:
+            raise CommandError(str(error), returncode=USAGE) from None
         if options["json"]:
             self.print_json(_as_json(customer))
         else:

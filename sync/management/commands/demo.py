@@ -1,10 +1,20 @@
-"""Show the whole thing on made-up data: a sandbox TestIO with unreadable records, a sync, the admin.
+"""Show the whole thing on made-up data: a sandbox TestIO with unreadable records, a sync, the admin, and a worker that
+keeps the data fresh while the sandbox goes on changing.
 
 Exit codes: 0 done (with ``--once``: everything readable is here), 1 something not staged is missing.
 """
 
+import os
+import random
 import secrets
+import signal
+import subprocess
+import sys
+import threading
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -21,6 +31,11 @@ from sync.sandbox.comparison import Comparison, compare
 CUSTOMER = "demo"
 LOGIN = "demo"
 BROKEN = 3
+PROJECT = Path(__file__).resolve().parents[3]
+#: Seconds between two refreshes of a product, and between two changes in the sandbox.
+FRESH, CHANGE = 30, 20
+#: Seconds the worker gets to end.
+FAREWELL = 30
 #: Shares of all calls that end in trouble with ``--flaky``.
 FLAKY = {"random_500": 0.02, "random_429": 0.02, "drop": 0.02, "truncate": 0.01, "retry_after": 0.2}
 
@@ -55,7 +70,8 @@ class Command(DeskCommand):
             found = compare(world, customer)
             self._report(event, found)
             if not options["once"]:
-                self._serve(options["port"])
+                with _changing(world), _worker():
+                    self._serve(options["port"])
         return 0 if found.is_complete else FAILED
 
     def _report(self, event: SyncEvent, found: Comparison) -> None:
@@ -80,17 +96,60 @@ class Command(DeskCommand):
         user.set_password(password)
         user.save()
         self.stdout.write(f"\nAdmin: http://127.0.0.1:{port}/admin/   login: {LOGIN}   password: {password}\n")
+        self.stdout.write(f"A worker refreshes each product every {FRESH} seconds, and the sandbox goes on changing.\n")
         self.stdout.write("Stop with Ctrl-C.\n")
         self.stdout.flush()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as Ctrl-C does: what was begun beside us is ended
         call_command("runserver", f"127.0.0.1:{port}", use_reloader=False, verbosity=0)
 
 
 def _customer(sandbox: SandboxServer) -> Customer:
     customer, _ = Customer.objects.get_or_create(name=CUSTOMER, defaults={"is_default": True})
     customer.api_base_url = sandbox.base_url
+    customer.refresh_interval = FRESH
     customer.set_token(sandbox.token)
     customer.save()
     return customer
+
+
+@contextmanager
+def _worker() -> Iterator[None]:
+    """Out of reach of the terminal's Ctrl-C, so that it ends in order, before its database."""
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "testio_site", "worker", "--beat", "--concurrency", "2"]
+    with subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        env=os.environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as worker:
+        try:
+            yield
+        finally:
+            worker.terminate()
+            try:
+                worker.wait(FAREWELL)
+            except subprocess.TimeoutExpired:
+                os.killpg(worker.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _changing(world: World) -> Iterator[None]:
+    """New tests and bugs, as a crowd makes them."""
+    done, dice = threading.Event(), random.Random(1)  # noqa: S311  # made-up data
+
+    def change() -> None:
+        while not done.wait(CHANGE):
+            world.insert_tests(dice.choice(world.product_ids()), 1, bugs=dice.randint(0, 4))
+
+    thread = threading.Thread(target=change, name="crowd", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _ids(ids: frozenset[int]) -> str:

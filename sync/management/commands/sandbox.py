@@ -4,7 +4,6 @@ Exit codes: 0 stopped by SIGINT or SIGTERM, 1 the port is taken, 2 wrong usage.
 """
 
 import gc
-import json
 import os
 import signal
 import threading
@@ -12,8 +11,9 @@ from argparse import ArgumentTypeError
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from sync.management.documents import USAGE, JsonCommand
 from sync.sandbox import Faults, SandboxServer, World
 from sync.sandbox.faults import LISTS, OUTCOMES, RATES, RETRY_AFTER_FORMS
 from sync.sandbox.ground import DEFAULT_FIRST_ID
@@ -47,16 +47,14 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     help = "Serve a simulated TestIO API on this machine, with made-up data and, if wanted, faults. Needs no database."
     requires_system_checks = ()
     requires_migrations_checks = False
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8099, help="0 takes a free one (default: 8099)")
-        parser.add_argument(
-            "--json", action="store_true", help="print base_url, control_url and pid as JSON when ready"
-        )
+        self.add_json_argument(parser, "print base_url, control_url and pid as JSON when ready")
         parser.add_argument("--token", action="append", help="an accepted API token; may be repeated")
         parser.add_argument("--warm", action="store_true", help="prepare all answers before the first request")
         self._add_world(parser)
@@ -115,9 +113,7 @@ class Command(BaseCommand):
 
     def _announce(self, server: SandboxServer, options: dict[str, Any]) -> None:
         if options["json"]:
-            ready = {"base_url": server.base_url, "control_url": server.control_url, "pid": os.getpid()}
-            self.stdout.write(json.dumps(ready))
-            self.stdout.flush()
+            self.print_json({"base_url": server.base_url, "control_url": server.control_url, "pid": os.getpid()})
         token = "as given by --token" if options["token"] else DEFAULT_TOKEN
         self.stderr.write(
             f"Sandbox TestIO API at {server.base_url} (token: {token}), control at {server.control_url}/stats. "
@@ -132,7 +128,7 @@ def _make_server(options: dict[str, Any]) -> SandboxServer:
         faults = Faults(seed=options["seed"], **{name: options[name] for name in _FAULTS})
         return SandboxServer(world, faults, tokens=options["token"] or (DEFAULT_TOKEN,), port=options["port"])
     except (ValueError, OverflowError) as error:
-        raise CommandError(str(error), returncode=2) from error
+        raise CommandError(str(error), returncode=USAGE) from error
     except OSError as error:
         reason = f"The sandbox cannot listen on port {options['port']}: {error.strerror}."
         raise CommandError(f"{reason} Choose another with --port, or --port 0 for a free one.") from error

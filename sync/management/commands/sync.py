@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
+from rich.console import RenderableType
 from rich.table import Table
 
 from sync import customers, summaries
@@ -102,7 +103,8 @@ class Command(DeskCommand):
             else:
                 results, refusals = [self._sync_one(chosen[0], wanted, stop)], []
         if options["json"]:
-            self.print_json({"runs": results} if options["all_customers"] else results[0])
+            everyone = {"runs": results, "errors": [str(error) for error in refusals]}
+            self.print_json(everyone if options["all_customers"] else results[0])
         return max(self._conclude(results, options), FAILED if refusals else 0, key=_SEVERITY.index)
 
     def _sync_all(
@@ -154,15 +156,30 @@ class Command(DeskCommand):
     def _status(self, chosen: list[Customer], options: dict[str, Any]) -> int:
         standing = [summaries.standing(customer, set(options["product_ids"])) for customer in chosen]
         if options["json"]:
-            self.print_json({"customers": standing})
+            self.print_json({"customers": standing, "watcher": summaries.watching()})
             return 0
         for each in standing:
-            table = Table("Product", "Tests", "Bugs", "Tests as of", "Bugs as of", "Now", title=each["customer"])
-            for row in each["products"]:
-                times = (summaries.when(row["tests_synced_at"]), summaries.when(row["bugs_synced_at"]))
-                table.add_row(row["name"], str(row["tests"]), str(row["bugs"]), *times, row["lease"])
-            self.show(table, f"Last run: {each['last_run'] or 'none yet'}")
+            self.show(*_standing(each))
+        watcher = summaries.watching()
+        said = f"process {watcher['pid']} on {watcher['host']}" if watcher else "none"
+        self.show(f"Watcher: {said}")
         return 0
+
+
+def _standing(each: dict[str, Any]) -> list[RenderableType]:
+    """A customer's products, and below them what there is to say about all of them."""
+    columns = ("Product", "Tests", "Bugs", "Tests as of", "Bugs as of", "Next refresh", "Now")
+    table = Table(*columns, title=each["customer"])
+    for row in each["products"]:
+        times = (summaries.when(row["tests_synced_at"]), summaries.when(row["bugs_synced_at"]))
+        counts = (str(row["tests"]), str(row["bugs"]))
+        table.add_row(row["name"], *counts, *times, summaries.next_refresh(row), row["lease"])
+    said = [f"- {row['name']}: {row['last_error']}" for row in each["products"] if row["failures"]]
+    if each["paused_at"]:
+        said.append(
+            f"Not refreshed in the background since {summaries.when(each['paused_at'])}: {each['paused_reason']}"
+        )
+    return [table, *said, f"Last run: {each['last_run'] or 'none yet'}"]
 
 
 def _result_table(result: summaries.Result) -> Table:

@@ -26,8 +26,15 @@ def check_one_sentence(done: Outcome, code: int, sentence: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def check_one_document(done: Outcome, code: int, sentence: str) -> None:
+    """What ``--json`` adds: the same sentence and the code, as the only thing on standard output."""
+    assert (done.code, done.json) == (code, {"status": "failed", "error": sentence, "exit_code": code})
+    assert said(done) == [f"CommandError: {sentence}"]
+
+
 def test_an_unknown_customer_is_named_with_those_there_are(customer: Customer, manage: Manage) -> None:
     check_one_sentence(manage("sync", "--customer", "acne"), 1, 'There is no customer "acne". Known: acme.')
+    check_one_document(manage("sync", "--customer", "acne", "--json"), 1, 'There is no customer "acne". Known: acme.')
     check_one_sentence(manage("sync", "--customer", ""), 1, 'There is no customer "". Known: acme.')
     assert SyncEvent.objects.count() == 0
 
@@ -38,6 +45,7 @@ def test_without_any_customer_it_says_how_to_add_one(manage: Manage) -> None:
         "or set TESTIO_CUSTOMER_API_TOKEN in the environment."
     )
     check_one_sentence(manage("sync"), 1, sentence)
+    check_one_document(manage("sync", "--json"), 1, sentence)
     sentence = "No active customer is configured. Add one with `manage.py customer add`."
     check_one_sentence(manage("sync", "--all-customers"), 1, sentence)
 
@@ -59,6 +67,7 @@ def test_a_product_outside_the_filter_is_refused(customer: Customer, sandbox: Sa
         "Ask for one of these, or change the filter."
     )
     check_one_sentence(manage("sync", "--product-ids", str(inside), str(outside)), 1, sentence)
+    check_one_document(manage("sync", "--product-ids", str(inside), str(outside), "--json"), 1, sentence)
     assert (sandbox.stats.total, SyncEvent.objects.count()) == (0, 0)
 
 
@@ -71,6 +80,7 @@ def test_an_unreadable_date_is_wrong_usage(
     [sentence] = said(done)
     assert sentence.startswith(f'CommandError: "{date}" is ')
     assert sentence.endswith('Write it as 2025-03-31, "yesterday", "3 days ago", "last week" or "31 March 2025".')
+    check_one_document(manage("sync", "--since", date, "--json"), 2, sentence.removeprefix("CommandError: "))
 
 
 @pytest.mark.parametrize(
@@ -101,6 +111,43 @@ def test_contradictory_or_unknown_flags_are_wrong_usage(
     assert (done.code, done.stdout, sandbox.stats.total, SyncEvent.objects.count()) == (2, "", 0, 0)
     assert len(said(done)) >= 1
     assert "Traceback" not in done.stderr
+    document = manage("sync", *flags, "--json")
+    assert (document.code, said(document)) == (2, said(done))
+    assert said(done)[-1].endswith(f"rror: {document.json['error']}")
+    assert document.json == {"status": "failed", "error": document.json["error"], "exit_code": 2}
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "error"),
+    [
+        (["sync", "--nuke"], 1, "Nobody is there to answer, so nothing was changed. Say --yes if you are sure."),
+        (["customer", "add"], 2, "the following arguments are required: --name"),
+        (
+            ["customer", "add", "--name", "acme", "--product-ids", "five"],
+            2,
+            "argument --product-ids: invalid int value: 'five'",
+        ),
+        (["customer", "list", "--all"], 2, "unrecognized arguments: --all"),
+        (["sandbox", "--port", "five"], 2, "argument --port: invalid int value: 'five'"),
+        (
+            ["sandbox", "--products", "0"],
+            2,
+            "A sandbox world needs 0 or more tests, 1 to 100 products and 0 to 30 bugs a test, not 200, 0 and 10.",
+        ),
+    ],
+)
+def test_whatever_fails_before_there_is_a_result_is_one_document(
+    customer: Customer, manage: Manage, argv: list[str], code: int, error: str
+) -> None:
+    done = manage(*argv, "--json")
+    assert done.json == {"status": "failed", "error": error, "exit_code": code}
+    assert done.code == code
+
+
+def test_an_environment_that_cannot_be_used_is_one_document(database_url: str) -> None:
+    done = finish(start(database_url, "sync", "--json", TESTIO_PAGE_SIZE="none"))
+    assert done.json == {"status": "failed", "error": done.stderr.rstrip("\n"), "exit_code": 1}
+    assert "TESTIO_PAGE_SIZE" in done.stderr
 
 
 @pytest.fixture
@@ -155,13 +202,12 @@ def test_a_full_disk_fails_in_one_sentence_and_keeps_what_was_stored(
         with connection.cursor() as cursor:
             cursor.execute("DROP FUNCTION disk_full CASCADE")
     assert (done.code, done.json["status"]) == (1, "failed")
-    for sentence in done.json["error"].splitlines():
-        assert sentence.endswith(
-            "The database has no room left (could not extend file: No space left on device). "
-            "Free disk space and run this again; what was stored stays."
-        )
+    assert done.json["error"] == (
+        "The database has no room left (could not extend file: No space left on device). "
+        "Free disk space and run this again; what was stored stays."
+    )
     assert "Traceback" not in done.stderr
-    assert (Test.objects.count(), Bug.objects.count()) == (40, 0)
+    assert (Test.objects.exists(), Bug.objects.count(), free_leases()) == (True, 0, True)
     assert manage("sync", "--json").json["bugs_new"] == 120
     assert compare(sandbox.world, customer).is_complete
 
@@ -179,16 +225,20 @@ def empty_database(database_url: str) -> Iterator[str]:
 
 
 def test_a_database_that_is_not_migrated_is_said_so_and_left_alone(empty_database: str) -> None:
-    runs = [start(empty_database, *argv) for argv in (["sync"], ["sync", "--status", "--json"], ["customer", "list"])]
-    for done in map(finish, runs):
-        check_one_sentence(done, 1, "The database is not up to date. Run `manage.py migrate` first.")
+    commands = (["sync"], ["customer", "list"], ["sync", "--status", "--json"])
+    sync, customers, status = map(finish, [start(empty_database, *argv) for argv in commands])
+    sentence = "The database is not up to date. Run `manage.py migrate` first."
+    check_one_sentence(sync, 1, sentence)
+    check_one_sentence(customers, 1, sentence)
+    check_one_document(status, 1, sentence)
     with psycopg.connect(empty_database) as session:
         assert session.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
 
 
 def test_a_database_that_is_not_there_is_said_so(database_url: str, closed_port: int) -> None:
-    done = finish(start(f"postgresql://nobody:secret-word@127.0.0.1:{closed_port}/desk", "sync"))
-    assert (done.code, done.stdout) == (1, "")
+    done = finish(start(f"postgresql://nobody:secret-word@127.0.0.1:{closed_port}/desk", "sync", "--json"))
+    [sentence] = said(done)
+    check_one_document(done, 1, sentence.removeprefix("CommandError: "))
     assert "Traceback" not in done.stderr
-    assert "secret-word" not in done.stderr
+    assert "secret-word" not in done.stdout + done.stderr
     assert "Connection refused" in done.stderr or "failed" in done.stderr

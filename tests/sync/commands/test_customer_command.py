@@ -40,6 +40,8 @@ def test_the_token_is_taken_from_standard_input(sandbox: SandboxServer, manage: 
     without = manage("customer", "add", "--name", "globex", "--base-url", sandbox.base_url)
     assert without.code == 1
     assert complaint(without) == "No token was given: pass it on standard input, at the prompt, or with --token."
+    document = manage("customer", "add", "--name", "globex", "--base-url", sandbox.base_url, "--json")
+    assert document.json == {"status": "failed", "error": complaint(document), "exit_code": 1}
 
 
 def test_all_that_is_given_is_kept(sandbox: SandboxServer, manage: Manage) -> None:
@@ -76,12 +78,12 @@ def test_without_the_check_no_call_is_made(sandbox: SandboxServer, manage: Manag
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["--name", "no spaces"], 1, "name: Enter a valid “slug” consisting of"),
+        (["--name", "no spaces"], 2, "name: Enter a valid “slug” consisting of"),
         (["--name", "taken"], 1, "name: Customer with this Name already exists."),
-        (["--name", "acme", "--base-url", "not an address"], 1, "api_base_url: Enter a valid URL."),
+        (["--name", "acme", "--base-url", "not an address"], 2, "api_base_url: Enter a valid URL."),
         (
             ["--name", "acme", "--base-url", "http://api.test.io/customer/v2"],
-            1,
+            2,
             "api_base_url: ",
         ),
         (["--name", "acme", "--sync-since", "whenever"], 2, '"whenever" is not a day this command can read.'),
@@ -95,6 +97,15 @@ def test_what_cannot_be_added_is_refused_in_one_sentence(
     done = manage("customer", "add", *arguments, stdin="a-token")
     assert (done.code, done.stdout, Customer.objects.count()) == (code, "", 1)
     assert complaint(done).startswith(sentence)
+    document = manage("customer", "add", *arguments, "--json", stdin="a-token")
+    assert document.json == {"status": "failed", "error": complaint(done), "exit_code": code}
+
+
+def test_an_api_that_is_not_there_adds_nothing(manage: Manage) -> None:
+    done = manage("customer", "add", "--name", "acme", "--base-url", NOWHERE, "--json", stdin="a-token")
+    assert done.json == {"status": "failed", "error": complaint(done), "exit_code": 1}
+    assert done.json["error"].startswith("TestIO could not be reached to ask for /products: ")
+    assert (done.code, Customer.objects.count()) == (1, 0)
 
 
 @pytest.mark.parametrize("arguments", [["add"], ["add", "--name"], ["remove"], [], ["rename", "acme"]])

@@ -1,14 +1,17 @@
 """`manage.py sync`: what it says, what it returns, and that each option does what its help promises."""
 
+import os
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from sync import leases
+from sync import leases, schedule
 from sync.models import Bug, Customer, Person, Product, SyncEvent, Test
 from sync.sandbox import SandboxServer, World
 from sync.sandbox.comparison import compare
+from tests.factories import WatcherFactory
 from tests.sync.commands.conftest import Manage
 from tests.sync.support import calls, content, make_customer, read_later, sync, versions, world_of
 
@@ -141,7 +144,7 @@ def test_nuke_asks_first_and_takes_only_yes_for_an_answer(
     before = versions(Test, Bug)
     for answer in ("no\n", "\n", "y e s\n"):
         done = manage("sync", "--nuke", "--json", stdin=answer)
-        assert (done.code, done.stdout) == (1, "")
+        assert (done.code, done.json["error"]) == (1, "Nothing was changed.")
         assert "Empty the synced rows of acme (all products) and read them again? [y/N]" in done.stderr
         assert "Nothing was changed." in done.stderr
     nobody = manage("sync", "--nuke")
@@ -247,3 +250,20 @@ def test_status_and_dry_run_cost_the_same_queries_for_one_product_and_for_many(
         [Product(pk=pk, customer=customer, name=f"Product {pk}", fingerprint=b"") for pk in range(1, 6)]
     )
     assert (queries("--status"), queries("--dry-run")) == for_one
+
+
+def test_status_shows_what_is_due_failing_and_paused_and_who_watches(customer: Customer, manage: Manage) -> None:
+    sync(customer)
+    first, second = Product.objects.order_by("pk")
+    Product.objects.filter(pk=first.pk).update(next_sync_at=Now())
+    Product.objects.filter(pk=second.pk).update(failures=2, last_outcome="failed", last_error="TestIO did not answer.")
+    WatcherFactory.create(name="refresh")
+    document = manage("sync", "--status", "--json").json
+    [standing] = document["customers"]
+    rows = {row["id"]: (row["due"], row["failures"], row["last_error"]) for row in standing["products"]}
+    assert rows == {first.pk: (True, 0, ""), second.pk: (False, 2, "TestIO did not answer.")}
+    assert (standing["paused_at"], document["watcher"]["pid"], document["watcher"]["cycles"]) == (None, os.getpid(), 0)
+    schedule.pause(customer, "The token was refused.")
+    said = manage("sync", "--status").stdout
+    told = ["2 failed", f"- {second}: TestIO did not answer.", ": The token was refused.", f"process {os.getpid()} on "]
+    assert [text for text in told if text not in said] == []
