@@ -5,12 +5,13 @@ ARGS ?=
 HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= 2
+TASKS ?= 2
 
 PY := .venv/bin/python
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test check stress bench run clean
+.PHONY: help setup lock demo test check stress bench run worker clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +58,11 @@ run: $(READY) ## Migrate, then serve on HOST and PORT
 	$(PY) manage.py collectstatic --noinput
 	.venv/bin/granian --interface wsgi --no-ws --host $(HOST) --port $(PORT) --workers $(WORKERS) \
 	  --blocking-threads 16 $(ARGS) testio_site.wsgi:application
+
+worker: $(READY) ## Migrate, then refresh in the background: TASKS at once, and a beat that ticks
+	$(PY) manage.py migrate --noinput
+	exec .venv/bin/celery --quiet --app testio_site worker --beat --concurrency $(TASKS) \
+	  --hostname desk-$$$$@%h $(ARGS)
 
 clean: ## Remove caches and what tests left; .venv and the data in var stay
 	rm -rf var/test var/check .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -1,12 +1,14 @@
 #!/usr/bin/env python
 """The command line of TestIO Desk: `manage.py help` lists what it can do."""
 
+import json
 import os
 import sys
 
 from django.core.management import execute_from_command_line
 from django.db import OperationalError
 
+from sync.management.documents import FAILED, failure_document
 from testio_site.environment import InvalidEnvironment, read_environment
 from testio_site.postgres.launcher import Unavailable
 
@@ -19,7 +21,10 @@ def main() -> None:
     except (InvalidEnvironment, OperationalError) as failure:
         if "--traceback" in sys.argv:
             raise
-        sys.exit(_sentence(failure))
+        sentence = _sentence(failure)
+        if "--json" in sys.argv:
+            sys.stdout.write(json.dumps(failure_document(sentence, FAILED)) + "\n")
+        sys.exit(sentence)
 
 
 def _sentence(failure: Exception) -> str:

@@ -14,7 +14,7 @@ from bench import judging, machine
 from bench.processes import measured_part, sandbox
 from bench.scratch import surroundings
 
-QUICK = ("first_sync", "unchanged", "storing", "lease", "claims", "lists")
+QUICK = ("first_sync", "unchanged", "storing", "lease", "claims", "lists", "due", "dispatch")
 FULL = (*QUICK, "memory", "linear")
 LATENCY_MS = 50
 Json = dict[str, Any]
@@ -56,6 +56,10 @@ def _measure(wanted: set[str], options: argparse.Namespace) -> dict[str, Json]:
         figures["claims"] = _part("claims", figure="claims", mappings=10_000, workers=90)
     if "lists" in wanted:
         figures["lists"] = _part("claims", figure="lists", events=10_000, repeat=30)
+    if "due" in wanted:
+        figures["due"] = _part("due", customers=1_000, products=50, ticks=50)
+    if "dispatch" in wanted:
+        figures["dispatch"] = _part("dispatch", tasks=200)
     if wanted & {"memory", "linear"}:
         figures |= _growth(wanted, options.repeat)
     return figures

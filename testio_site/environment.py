@@ -135,6 +135,10 @@ class Environment(BaseSettings):
     testio_cache_ttl_seconds: int = Field(3600, ge=0, le=2_592_000)
     testio_retry_wait_seconds: int = Field(60, ge=1, le=86_400)
     testio_retry_limit: int = Field(8, ge=1, le=1000)
+    testio_night_starts: int = Field(1, ge=0, le=23)
+    testio_night_hours: int = Field(4, ge=1, le=24)
+    testio_history_days: int = Field(90, ge=1, le=3650)
+    testio_watcher_name: Annotated[str, AfterValidator(_slug)] = "refresh"
 
     def secret_key(self) -> str:
         """The signing key: `DJANGO_SECRET_KEY`, or one made once and kept in `DATA_DIR/secret_key`."""

@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from problematic.models import ProblematicEvent, ProblematicMapping, RetryAttempt, RetryJob, TriageEntry
 from sync import models
@@ -25,6 +26,7 @@ GROUPS: dict[str, dict[type[Model], str]] = {
         models.Person: "group",
     },
     "Sync": {models.SyncEvent: "sync", models.SyncLease: "lock"},
+    "Background": {models.Watcher: "visibility", PeriodicTask: "schedule_send", IntervalSchedule: "timer"},
     "Set-up": {models.Customer: "domain", User: "person", Group: "groups"},
     "Details": {
         models.Section: "segment",

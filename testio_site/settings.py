@@ -32,6 +32,10 @@ TESTIO_REFRESH_INTERVAL_SECONDS = environment.testio_refresh_interval_seconds
 TESTIO_CACHE_TTL_SECONDS = environment.testio_cache_ttl_seconds
 TESTIO_RETRY_WAIT_SECONDS = environment.testio_retry_wait_seconds
 TESTIO_RETRY_LIMIT = environment.testio_retry_limit
+TESTIO_NIGHT_STARTS = environment.testio_night_starts
+TESTIO_NIGHT_HOURS = environment.testio_night_hours
+TESTIO_HISTORY_DAYS = environment.testio_history_days
+TESTIO_WATCHER_NAME = environment.testio_watcher_name
 
 # Application ----------------------------------------------------------------------------------------------------------
 
@@ -43,6 +47,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django_celery_beat",
     "ninja",  # so that the page at /api/docs is made of this site's own files
     "sync",
     "problematic",
@@ -113,6 +118,62 @@ def _database() -> dict[str, Any]:
 
 
 DATABASES = {"default": _database()}
+
+# Background work (testio_site/celery.py reads what begins with CELERY_) -----------------------------------------------
+
+BROKER_URL = environment.celery_broker_url  # a SecretStr: it may hold a password
+BROKER_IS_FILES = BROKER_URL is None or BROKER_URL.get_secret_value().startswith("filesystem:")
+BROKER_IS_REDIS = BROKER_URL is not None and BROKER_URL.get_secret_value().startswith("redis")
+# Seconds. A refresh is asked to stop, which keeps what it stored, then killed, then given to another worker: Redis
+# hands a task out again when nobody has finished it for so long, although it may still run.
+TASK_STOP_AFTER = 3 * 3600
+TASK_KILL_AFTER = TASK_STOP_AFTER + 300
+BROKER_VISIBILITY_TIMEOUT = TASK_KILL_AFTER + 3600
+
+
+def _broker_folders() -> dict[str, Any]:
+    """Made on first use, for their owner only."""
+    messages, control = (DATA_DIR / "broker" / name for name in ("messages", "control"))
+    for folder in (messages.parent, messages, control):
+        with suppress(OSError):  # who cannot make them cannot use them either; the first message says so
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return {"data_folder_in": str(messages), "data_folder_out": str(messages), "control_folder": str(control)}
+
+
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a broker that is away for an hour is waited for
+if BROKER_IS_FILES:
+    CELERY_BROKER_TRANSPORT = "testio_site.broker:Transport"
+    CELERY_BROKER_TRANSPORT_OPTIONS = _broker_folders()
+    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+elif BROKER_IS_REDIS:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": BROKER_VISIBILITY_TIMEOUT,
+        "socket_connect_timeout": 5,
+        "socket_timeout": 10,
+        "health_check_interval": 15,
+        "socket_keepalive": True,
+    }
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = None  # there are no results, so beat need not look for old ones
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SOFT_TIME_LIMIT = TASK_STOP_AFTER
+CELERY_TASK_TIME_LIMIT = TASK_KILL_AFTER
+CELERY_WORKER_LOST_WAIT = 1.0  # seconds until the task of a killed process goes to another one
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_TIMEZONE = "UTC"
+CELERY_ENABLE_UTC = True
+# Two queues, served in turn: however many products wait, a tick waits for one of them only.
+CELERY_TASK_QUEUES = {name: {"exchange": name} for name in ("ticks", "products")}
+CELERY_TASK_DEFAULT_QUEUE = "ticks"
+CELERY_TASK_ROUTES = {"sync.tasks.refresh_*": {"queue": "products"}}
+CELERY_BEAT_SCHEDULER = "testio_site.beat:Scheduler"
 
 # Time, language -------------------------------------------------------------------------------------------------------
 
@@ -191,6 +252,11 @@ LOGGING: dict[str, Any] = {
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        # Ticks come every few seconds: only what goes wrong with them is news.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "django_celery_beat": {"level": "WARNING"},
         "psycopg.pool": {"level": "ERROR"},
     },
 }

@@ -66,6 +66,10 @@ def test_an_empty_environment_has_every_default(read: Read) -> None:
         "testio_cache_ttl_seconds": 3600,
         "testio_retry_wait_seconds": 60,
         "testio_retry_limit": 8,
+        "testio_night_starts": 1,
+        "testio_night_hours": 4,
+        "testio_history_days": 90,
+        "testio_watcher_name": "refresh",
     }
 
 
