@@ -46,6 +46,7 @@ def test_a_first_cycle_finds_everything_and_the_next_finds_nothing_to_do(
         "refreshed": 3, "partial": 0, "failed": 0, "busy": 0, "paused": 0, "cancelled": 0, "skipped": 0,
         "tests_new": 12, "tests_updated": 0, "bugs_new": sum(SyncEvent.objects.values_list("bugs_new", flat=True)),
         "bugs_updated": 0, "gaps": 0, "errors": 0, "notes": [],
+        "tests_retried": 0, "tests_succeeded": 0, "tests_failed": 0,
     }  # fmt: skip
     assert seconds > 0
     assert compare(sandbox.world, customer).is_complete
