@@ -7,12 +7,10 @@ raise gets its status in ``testio_site.api``.
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.db.models.functions import Now
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.urls import reverse
 from ninja import Query, Router, Status
 from ninja.errors import ValidationError
@@ -29,6 +27,7 @@ from problematic.models import (
 )
 from problematic.triage import Scope
 from sync import customers
+from sync.access import Request, require
 from sync.models import Customer, Product
 from sync.public_ids import find
 
@@ -37,12 +36,6 @@ router = Router(tags=["Problems"])
 STARTED = {"responses": {202: {"headers": {"Location": {"description": "The job.", "schema": {"type": "string"}}}}}}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Request(HttpRequest):
-    """A request that has come through the login of the API."""
-
-    user: User
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
@@ -54,7 +47,7 @@ def list_events(request: Request, query: Query[schemas.EventQuery]) -> schemas.E
 
     Pages stay put while events come and go: what appears meanwhile moves nothing from one page to another.
     """
-    _require(request, "view_problematicevent")
+    require(request, "problematic.view_problematicevent")
     found = list(schemas.EventSummary.of(_events(query)[: query.limit + 1]))
     page = found[: query.limit]
     return schemas.EventPage(events=page, next_cursor=_cursor(page[-1]) if len(found) > query.limit else None)
@@ -63,7 +56,7 @@ def list_events(request: Request, query: Query[schemas.EventQuery]) -> schemas.E
 @router.get("/events/{event}", response={200: schemas.EventDetail, 404: None})
 def read_event(request: Request, event: schemas.EventId) -> schemas.EventDetail:
     """One event with its mapped tests, attempts and history, by UUID, public id or a beginning of either."""
-    _require(request, "view_problematicevent")
+    require(request, "problematic.view_problematicevent")
     mappings = ProblematicMapping.objects.select_related("mapped_by").prefetch_related("history").order_by("test_id")
     history = TriageEntry.objects.select_related("by").order_by("id")
     shown = (Prefetch("mappings", mappings), Prefetch("history", history), "attempts")
@@ -74,7 +67,7 @@ def read_event(request: Request, event: schemas.EventId) -> schemas.EventDetail:
 @router.get("/events/{event}/suggestions", response={200: schemas.Suggestions, 404: None})
 def suggest(request: Request, event: schemas.EventId) -> schemas.Suggestions:
     """Which tests may be hidden in an event, and why. Maps nothing, asks TestIO nothing."""
-    _require(request, "view_problematicevent")
+    require(request, "problematic.view_problematicevent")
     found = suggestions.suggest(_event(event))
     return schemas.Suggestions(suggestions=[schemas.Suggestion(**suggestions.as_json(each)) for each in found])
 
@@ -82,7 +75,7 @@ def suggest(request: Request, event: schemas.EventId) -> schemas.Suggestions:
 @router.get("/jobs/{job}", response={200: schemas.RetryProgress, 404: None})
 def read_job(request: Request, job: schemas.JobId) -> schemas.RetryProgress:
     """How far a retry has come, by UUID, public id or an unambiguous beginning of either."""
-    _require(request, "view_problematicevent")
+    require(request, "problematic.view_problematicevent")
     row = find(RetryJob.objects.select_related("requested_by"), JOB_PREFIX, job)
     if row.status == RetryJob.Status.RUNNING and jobs.interrupt_dead():
         row.refresh_from_db()
@@ -95,7 +88,7 @@ def read_job(request: Request, job: schemas.JobId) -> schemas.RetryProgress:
 @router.post("/events/{event}/mappings", response={200: schemas.MappedIds, 404: None, 409: None})
 def map_tests(request: Request, event: schemas.EventId, body: schemas.MapOrder) -> schemas.MappedIds:
     """Say which tests are hidden in an open event. Safe to repeat; asks TestIO nothing."""
-    _require(request, "map_tests")
+    require(request, "problematic.map_tests")
     row = _event(event)
     with transaction.atomic():
         mapped = triage.map_tests(row, body.test_ids, by=request.user)
@@ -106,7 +99,7 @@ def map_tests(request: Request, event: schemas.EventId, body: schemas.MapOrder) 
 @router.delete("/events/{event}/mappings/{test_id}", response={204: None, 404: None, 409: None})
 def unmap(request: Request, event: schemas.EventId, test_id: schemas.TestId) -> Status[None]:
     """Take a mapping back. Not while the test is being retried."""
-    _require(request, "map_tests")
+    require(request, "problematic.map_tests")
     row = _event(event)
     claims.release_abandoned()
     with transaction.atomic():
@@ -125,7 +118,7 @@ def unmap(request: Request, event: schemas.EventId, test_id: schemas.TestId) -> 
 )
 def retry_event(request: Request, event: schemas.EventId, response: HttpResponse) -> Status[schemas.RetryProgress]:
     """Begin to fetch what is mapped to an event and not stored yet, due or not. `Location` is the job to watch."""
-    _require(request, "retry_tests")
+    require(request, "problematic.retry_tests")
     return _retry(request, response, choice.of_event(_event(event)))
 
 
@@ -135,7 +128,7 @@ def retry(request: Request, body: schemas.RetryOrder, response: HttpResponse) ->
 
     What is left out (events that ended, products outside their customer's filter) is said in the job's `notes`.
     """
-    _require(request, "retry_tests")
+    require(request, "problematic.retry_tests")
     if body.product_id is None:
         return _retry(request, response, choice.of_customers(Customer.objects.all()))
     return _retry(request, response, choice.of_product(_product(body.product_id)))
@@ -150,7 +143,7 @@ def clear(request: Request, body: schemas.ClearOrder) -> schemas.ClearedCounts:
 
     Events some of whose tests are being retried right now are left out, and named.
     """
-    _require(request, "clear_events")
+    require(request, "problematic.clear_events")
     claims.release_abandoned()
     chosen = [customers.find(body.customer)] if body.customer else list(Customer.objects.all())
     scope = Scope(chosen, body.product_ids, body.resolved_only)
@@ -164,13 +157,6 @@ def clear(request: Request, body: schemas.ClearOrder) -> schemas.ClearedCounts:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-
-
-def _require(request: Request, permission: str) -> None:
-    if not request.user.has_perm(f"problematic.{permission}"):
-        raise PermissionDenied(
-            f"Your account lacks the permission problematic.{permission}. Ask an administrator for it."
-        )
 
 
 def _event(text: str) -> ProblematicEvent:

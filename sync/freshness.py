@@ -51,14 +51,14 @@ def when_stale(parts: Collection[str], now: datetime) -> Q:
     return stale
 
 
-def request_refresh(product_id: int) -> bool:
-    """Ask for a product to be refreshed soon, in the background; whether anything had to be done for that.
+def request_refresh(*product_ids: int) -> int:
+    """Ask for products to be refreshed soon, in the background; for how many anything had to be done for that.
 
     Answers at once, and may be called by every read of stale data: see ``sync.schedule.bring_forward``.
     """
     from sync import schedule  # needs the models, which need this module
 
-    return schedule.bring_forward(product_id)
+    return schedule.bring_forward(product_ids) if product_ids else 0
 
 
 def time_to_live() -> timedelta:

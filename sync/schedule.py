@@ -133,17 +133,17 @@ def make_due(product_ids: Collection[int]) -> int:
     return wanted.update(next_sync_at=Now(), claimed_at=None)
 
 
-def bring_forward(product_id: int) -> bool:
-    """A stale read wants it refreshed: due at once, in one guarded statement.
+def bring_forward(product_ids: Collection[int]) -> int:
+    """Stale reads want these refreshed: due at once, in one guarded statement. How many that changed.
 
-    False, and nothing is changed, when a refresh is outstanding or running, when the last one failed or is so recent
-    that another would not help, and when the product is not refreshed in the background at all.
+    A product is left as it is when a refresh is outstanding or running, when the last one failed or is so recent
+    that another would not help, and when it is not refreshed in the background at all.
     """
     age = max(freshness.time_to_live(), SHORTEST_REQUEST)
     held = SyncLease.objects.filter(pk=OuterRef("pk")).exclude(holder=None)
-    idle = Product.objects.filter(pk=product_id, claimed_at=None, failures=0, next_sync_at__gt=Now())
+    idle = Product.objects.filter(pk__in=product_ids, claimed_at=None, failures=0, next_sync_at__gt=Now())
     wanted = idle.filter(Q(settled_at=None) | Q(settled_at__lt=Now() - age)).exclude(Exists(held))
-    return bool(wanted.refreshed().update(next_sync_at=Now()))
+    return wanted.refreshed().update(next_sync_at=Now())
 
 
 # Customers ------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from ninja.security import SessionAuth
 
 from problematic.api import router as problematic
 from problematic.triage import AlreadyClaimed, BadTestIds, TriageRefused
+from sync.api import router as synced
 from sync.customers import CustomerError
 from sync.leases import LeaseLost
 from sync.pipeline import SyncBusy, SyncImpossible
@@ -261,4 +262,5 @@ api = DeskAPI(
 for kind_of_error, handler in HANDLERS.items():
     api.add_exception_handler(kind_of_error, handler)
 api.add_decorator(refuse_unknown_parameters)
+api.add_router("/v1", synced)
 api.add_router("/v1/problematic", problematic)

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from sync import schedule
+from sync import freshness, schedule
 from sync.admin import display
 from sync.admin.base import ReadOnlyAdmin, ReadOnlyTable, SyncedAdmin, missing
 from sync.admin.filters import REFRESH_STANDINGS, MissingFilter, RefreshFilter, RelatedFilter
@@ -27,8 +27,8 @@ class SectionTable(ReadOnlyTable):
 @admin.register(Product)
 class ProductAdmin(Steps, SyncedAdmin):
     list_display = (
-        "id", "name", "customer", "tests_read", "bugs_read", "features_read", "next", "last_refresh", "failures",
-        missing,
+        "id", "name", "customer", "age", "tests_read", "bugs_read", "features_read", "next", "last_refresh",
+        "failures", missing,
     )  # fmt: skip
     actions = ("refresh_now",)
     list_before_template = "admin/sync/product/standings.html"
@@ -51,7 +51,7 @@ class ProductAdmin(Steps, SyncedAdmin):
             "Freshness",
             {
                 "fields": (
-                    "features_synced_at", "sections_synced_at", "tests_synced_at", "bugs_synced_at", "walked_at",
+                    "age", "features_synced_at", "sections_synced_at", "tests_synced_at", "bugs_synced_at", "walked_at",
                     "walked_since",
                 )
             },
@@ -88,6 +88,15 @@ class ProductAdmin(Steps, SyncedAdmin):
         ]
         return super().changelist_view(request, {**(extra_context or {}), "standings": standings})
 
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A product whose data is old is shown as it is, and refreshed in the background."""
+        product = self.get_object(request, object_id)
+        if product and self.has_view_permission(request, product) and freshness.of(product).stale:
+            freshness.request_refresh(product.pk)
+        return super().change_view(request, object_id, form_url, extra_context)
+
     def has_refresh_permission(self, request: HttpRequest) -> bool:
         return self.may(request, "refresh_products")
 
@@ -112,6 +121,12 @@ class ProductAdmin(Steps, SyncedAdmin):
         status = Status(product.last_outcome)
         when = display.ago(product.settled_at, timezone.now())
         return format_html("{} {}", display.label(status.label, STATUS_COLOURS.get(status, "")), when)
+
+    @admin.display(description="Data as of")
+    def age(self, product: Product) -> str:
+        state = freshness.of(product)
+        when = display.ago(state.data_as_of, timezone.now()) if state.data_as_of else "never read"
+        return format_html("{} {}", when, display.label("stale", "warning")) if state.stale else when
 
     @admin.display(description="Tests read", ordering="tests_synced_at")
     def tests_read(self, product: Product) -> str:

@@ -230,3 +230,13 @@ def test_a_watcher_is_shown_with_whether_it_lives(admin_client: Client) -> None:
     model = type(WatcherFactory.build())
     states = re.findall(r"\n\n(watching|gone)\n", shown(admin_client, list_page(model)))
     assert states == ["watching", "gone"]
+
+
+def test_a_product_with_old_data_says_so_and_is_refreshed_for_having_been_looked_at(admin_client: Client) -> None:
+    product = ProductFactory.create()
+    product.customer.set_token("secret")
+    product.customer.save()
+    Product.objects.filter(pk=product.pk).update(next_sync_at="2999-01-01T00:00:00Z")
+    page = admin_client.get(reverse("admin:sync_product_change", args=[product.pk])).content.decode()
+    assert ("never read" in page, "stale" in page) == (True, True)
+    assert Product.objects.filter(pk=product.pk, next_sync_at__lte=Now()).exists()
