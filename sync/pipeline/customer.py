@@ -24,6 +24,7 @@ from sync.pipeline.context import (
 from sync.pipeline.course import Course
 from sync.pipeline.stopping import OwnStop
 from sync.pipeline.tests import needs_everything
+from sync.pipeline.trouble import patiently
 from sync.testio.client import TestIOClient
 from sync.testio.errors import TestIOError
 
@@ -58,6 +59,9 @@ def sync_customer(
             people = store.People(customer.pk)
             context = Context(event, customer, options, client, people, fetchers, stop, progress or Silence())
             Course(context).run()
+    # By now those calls have ended too that were under way when nobody wanted their answers any more.
+    event.api_calls = client.calls
+    patiently(lambda: SyncEvent.objects.filter(pk=event.pk).update(api_calls=event.api_calls))
     return event
 
 

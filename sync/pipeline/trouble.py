@@ -21,7 +21,7 @@ def about_database(error: Exception) -> str:
     return f"The database did not do its part: {said}. Check DATABASE_URL and that the server runs, then try again."
 
 
-def patiently(do: Callable[[], None]) -> None:
+def patiently(do: Callable[[], object]) -> None:
     """Do it on a connection that works; a database that is away is waited for, up to ``PATIENCE`` seconds.
 
     ``do`` must be safe to repeat. Raises what the database said last. A full disk is not waited for.
