@@ -1,6 +1,6 @@
 """Runs and data as plain figures, for every doorway that shows them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any, TypedDict
 
@@ -8,6 +8,7 @@ from django.db.models import Count
 
 from sync import leases, refresh, runs
 from sync.models import Bug, Customer, Product, SyncEvent, SyncPhase, Test
+from sync.models.status import Status
 
 
 class Result(TypedDict):
@@ -31,7 +32,7 @@ class Result(TypedDict):
 
 
 def result(event: SyncEvent) -> Result:
-    warnings = SyncPhase.objects.filter(event=event).order_by("pk").values_list("warnings", flat=True)
+    phases = SyncPhase.objects.filter(event=event).select_related("product").order_by("pk")
     ended = event.finished_at or event.heartbeat_at
     return Result(
         event_id=str(event.event_id),
@@ -47,9 +48,16 @@ def result(event: SyncEvent) -> Result:
         gaps=event.gaps,
         api_calls=event.api_calls,
         seconds=round((ended - event.started_at).total_seconds(), 3),
-        warnings=[sentence for each in warnings for sentence in each],
+        warnings=[sentence for phase in phases for sentence in _said_of(phase, event)],
         error=event.error,
     )
+
+
+def _said_of(phase: SyncPhase, event: SyncEvent) -> Iterator[str]:
+    """Its warnings, and why it failed where that is not the reason for the end of the whole run."""
+    yield from phase.warnings
+    if phase.status == Status.FAILED and phase.error and phase.error not in event.error:
+        yield f"{phase.product or event.customer}: {phase.get_name_display()} failed. {phase.error}"
 
 
 def plan(customer: Customer, steps: Iterable[tuple[Product, str]]) -> dict[str, Any]:
@@ -89,6 +97,7 @@ def standing(customer: Customer, product_ids: Collection[int] = ()) -> dict[str,
                 "missing_since": product.missing_since,
                 "next_sync_at": product.next_sync_at,
                 "due": product.pk in due,
+                "claimed_at": product.claimed_at,
                 "failures": product.failures,
                 "last_outcome": product.last_outcome,
                 "last_error": product.last_error,
@@ -126,7 +135,9 @@ def watching() -> Watching | None:
 
 def next_refresh(row: dict[str, Any]) -> str:
     """How a product of ``standing`` stands with its background refresh, in a few words."""
-    soon = "due" if row["due"] else when(row["next_sync_at"])
+    # While it is claimed, its time is only when the claim would be given up.
+    later = "handed to a worker" if row["claimed_at"] else when(row["next_sync_at"])
+    soon = "due" if row["due"] else later
     if row["missing_since"]:
         return "none: missing from TestIO"
     return f"{soon}, {row['failures']} failed" if row["failures"] else soon

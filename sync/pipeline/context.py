@@ -136,6 +136,7 @@ class Work:
     product: Product
     lease: Lease
     catalogue_read: bool = False
+    emptied_of: int = 0  # tests that were stored before the product was emptied to be read again
     stubs: dict[int, int | None] = field(default_factory=dict)
 
     def client(self, phase: Phase) -> TestIOClient:

@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from sync import leases, runs, store
 from sync.disk import has_no_room
 from sync.leases import Busy, Lease, LeaseLost
-from sync.models import Product, SyncEvent
+from sync.models import Product, SyncEvent, Test
 from sync.models.run import Status
 from sync.pipeline import products
 from sync.pipeline.bugs import sync_bugs
@@ -18,7 +18,7 @@ from sync.pipeline.ending import settle, settle_customer
 from sync.pipeline.features import sync_features
 from sync.pipeline.results import sync_results
 from sync.pipeline.tests import needs_everything, sync_tests
-from sync.pipeline.trouble import about_database, patiently
+from sync.pipeline.trouble import about_database, is_away, patiently
 from sync.runs import Cancelled
 from sync.testio.errors import TestIOCancelled, TestIOError, TestIORefused, TestIOUnavailable
 from sync.testio.payloads import ProductRecord
@@ -50,6 +50,7 @@ class Course:
             error = str(busy)
             raise
         except (DatabaseError, InterfaceError) as failure:
+            status = Status.INTERRUPTED if is_away(failure) else Status.FAILED
             error = self._no_room or about_database(failure)
             raise
         finally:
@@ -166,18 +167,20 @@ class Course:
         except (Cancelled, TestIOCancelled) as error:
             return Status.CANCELLED, str(error)
         except (TestIOError, LeaseLost) as error:
-            return self._failed(work, str(error))
+            return Status.FAILED, self._failed(work, str(error))
         except (DatabaseError, InterfaceError) as error:
             if has_no_room(error):  # for nobody: a server that can no longer write at all would go down
                 self._no_room = about_database(error)
                 self.context.stop.set()
-            return self._failed(work, about_database(error))
+            # A database that was away says nothing about the product: it is due again at once.
+            ended = Status.INTERRUPTED if is_away(error) else Status.FAILED
+            return ended, self._failed(work, about_database(error))
         return runs.outcome_of_product(self.event, work.product)
 
-    def _failed(self, work: Work, sentence: str) -> tuple[Status, str]:
+    def _failed(self, work: Work, sentence: str) -> str:
         log.warning("%s was not synced to the end: %s", work.product, sentence)
         self._failures.append(f"{work.product}: {sentence}")
-        return Status.FAILED, sentence
+        return sentence
 
     def _phases(self, work: Work) -> None:
         options = self.context.options
@@ -185,6 +188,7 @@ class Course:
         if options.mode == SyncEvent.Mode.NUKE:
             with transaction.atomic():
                 work.lease.prove()
+                work.emptied_of = Test.objects.filter(product=work.product, missing_since=None).count()
                 store.empty_product(work.product.pk)
             work.product.refresh_from_db()
         if options.only_new_tests:

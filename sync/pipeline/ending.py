@@ -24,7 +24,7 @@ def settle(context: Context, lease: Lease, status: Status, error: str, *, full: 
             schedule.failed(lease.product_id, error, full=full)
         elif status == Status.CANCELLED and _is_unwanted(context.event):
             schedule.cancelled(lease.product_id)
-        elif status == Status.CANCELLED:
+        elif status in (Status.CANCELLED, Status.INTERRUPTED):
             schedule.give_back(lease.product_id)
         else:
             schedule.refreshed(lease.product_id, status, full=full)

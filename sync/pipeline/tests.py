@@ -35,7 +35,7 @@ def sync_tests(work: Work) -> None:
         read = _read_everything if everything else _read_what_is_new
         with closing(iter(walk)) as pages:
             trusted = read(work, reading, walk, pages)
-        if walk.complete:
+        if walk.complete and trusted:  # what a list in doubt does not show is not gone, gaps included
             reading.end()
         for notice in walk.notices:
             recorded.problem(f"{work.product}: {notice}")
@@ -85,7 +85,7 @@ def _read_everything(work: Work, reading: Reading, walk: Walk[Json], pages: Iter
         beyond_scope = since is not None and reading.newest_first and reading.is_before(page, since)
         if beyond_scope:
             break
-    believed = _look_for_absent(work, reading, known, at_end=walk.complete)
+    believed = _look_for_absent(work, reading, known, at_end=walk.complete) and not _shrank_when_emptied(work, reading)
     return (walk.complete or beyond_scope) and believed
 
 
@@ -139,6 +139,18 @@ def _look_for_absent(work: Work, reading: Reading, known: set[int], *, at_end: b
                 "tests we do not know yet may be hidden too, so run another full sync later."
             )
     return not (shrank or hidden)
+
+
+def _shrank_when_emptied(work: Work, reading: Reading) -> bool:
+    """Whether a product that was emptied to be read again came back much smaller: its list is not to be believed."""
+    lost = work.emptied_of - len(reading.seen)
+    if not is_doubtful(work.emptied_of, lost):
+        return False
+    reading.recorded.problem(
+        f"{work.product}: {work.emptied_of} tests were stored before it was emptied, and TestIO's list now shows "
+        f"{len(reading.seen)}. Nothing is concluded from that; run another full sync later."
+    )
+    return True
 
 
 def _boundary(work: Work) -> datetime:

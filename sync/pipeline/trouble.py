@@ -27,12 +27,13 @@ def patiently(do: Callable[[], object]) -> None:
     ``do`` must be safe to repeat. Raises what the database said last. A full disk is not waited for.
     """
     connection.close_if_unusable_or_obsolete()
-    for attempt in stamina.retry_context(on=_is_away, attempts=None, timeout=PATIENCE, wait_max=2.0):
+    for attempt in stamina.retry_context(on=is_away, attempts=None, timeout=PATIENCE, wait_max=2.0):
         if attempt.num > 1:
             connections.close_all()
         with attempt:
             do()
 
 
-def _is_away(error: Exception) -> bool:
+def is_away(error: Exception) -> bool:
+    """Whether it is the connection or the server that failed, not what was asked of it."""
     return isinstance(error, OperationalError | InterfaceError) and not has_no_room(error)

@@ -60,6 +60,20 @@ def test_a_list_that_shrank_says_so_and_leaves_the_time_of_the_last_good_walk(
     assert list(Product.objects.order_by("pk").values_list(*fields)) == before
 
 
+def test_a_product_emptied_to_be_read_again_is_not_green_when_its_list_comes_back_empty(
+    customer: Customer, sandbox: SandboxServer
+) -> None:
+    sync(customer)
+    before = content(customer)
+    sandbox.faults.set(empty=["tests"])
+    event = sync(customer, mode=SyncEvent.Mode.NUKE)
+    assert event.status == "partial"
+    assert " ".join(warnings_of(event)).count("tests were stored before it was emptied") == 2
+    sandbox.faults.clear()
+    assert sync(customer, mode=FULL).status == "succeeded"
+    assert content(customer) == before
+
+
 def test_a_first_sync_of_an_empty_list_is_green_and_the_next_one_finds_everything(
     customer: Customer, sandbox: SandboxServer
 ) -> None:

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from sync import leases
+from sync import leases, summaries
 from sync.models import Customer, Product, SyncEvent, SyncLease, SyncPhase, Test, TestCaseResult
 from sync.pipeline import SyncBusy, SyncImpossible
 from sync.sandbox import SandboxServer
@@ -258,3 +258,25 @@ def test_a_disk_that_is_full_fails_the_product_in_one_sentence_and_keeps_what_wa
     assert free_leases()
     sync(customer)
     assert compare(sandbox.world, customer).is_complete
+
+
+def test_a_phase_that_fails_gives_its_reason_in_the_result_with_the_product_it_happened_to(
+    customer: Customer, sandbox: SandboxServer
+) -> None:
+    first = sandbox.world.product_ids()[0]
+    sandbox.faults.force(f"/products/{first}/exploratory_tests", 404, times=400)
+    event = sync(customer)
+    (said,) = [each for each in summaries.result(event)["warnings"] if "failed" in each]
+    assert said.startswith(f"{Product.objects.get(pk=first)}: Tests failed. TestIO has nothing at ")
+    assert (event.status, event.error) == ("partial", "")
+
+
+def test_bugs_of_which_none_could_be_read_keep_the_time_of_the_last_that_were(
+    customer: Customer, sandbox: SandboxServer
+) -> None:
+    sync(customer)
+    before = list(Product.objects.order_by("pk").values_list("pk", "bugs_synced_at"))
+    sandbox.faults.force("bugs", 500, times=2_000)
+    event = sync(customer, bugs="all")
+    assert set(event.phases.filter(name="bugs").values_list("status", flat=True)) == {"failed"}
+    assert list(Product.objects.order_by("pk").values_list("pk", "bugs_synced_at")) == before
