@@ -26,10 +26,7 @@ class SectionTable(ReadOnlyTable):
 
 @admin.register(Product)
 class ProductAdmin(Steps, SyncedAdmin):
-    list_display = (
-        "id", "name", "customer", "age", "tests_read", "bugs_read", "features_read", "next", "last_refresh",
-        "failures", missing,
-    )  # fmt: skip
+    list_display = ("id", "name", "customer", "age", "next", "last_refresh", "failures", missing)
     actions = ("refresh_now",)
     list_before_template = "admin/sync/product/standings.html"
     list_display_links = ("id", "name")
@@ -127,18 +124,6 @@ class ProductAdmin(Steps, SyncedAdmin):
         state = freshness.of(product)
         when = display.ago(state.data_as_of, timezone.now()) if state.data_as_of else "never read"
         return format_html("{} {}", when, display.label("stale", "warning")) if state.stale else when
-
-    @admin.display(description="Tests read", ordering="tests_synced_at")
-    def tests_read(self, product: Product) -> str:
-        return display.ago(product.tests_synced_at, timezone.now())
-
-    @admin.display(description="Bugs read", ordering="bugs_synced_at")
-    def bugs_read(self, product: Product) -> str:
-        return display.ago(product.bugs_synced_at, timezone.now())
-
-    @admin.display(description="Features read", ordering="features_synced_at")
-    def features_read(self, product: Product) -> str:
-        return display.ago(product.features_synced_at, timezone.now())
 
     @admin.display(description="Next sync", ordering="next_sync_at")
     def next(self, product: Product) -> str:

@@ -45,8 +45,8 @@ class SyncPhaseTable(ReadOnlyTable):
 @admin.register(SyncEvent)
 class SyncEventAdmin(RunSteps, ReadOnlyAdmin):
     list_display = (
-        "run", "customer", run_status, "started_at", run_duration, "tests", "bugs", "gaps", "missing", "api_calls",
-        "trigger", "mode",
+        "run", "customer", run_status, "started_at", run_duration, "tests", "bugs", "gaps", "missing", "trigger",
+        "mode",
     )  # fmt: skip
     list_select_related = ("customer",)
     list_only = (
