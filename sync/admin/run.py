@@ -44,10 +44,7 @@ class SyncPhaseTable(ReadOnlyTable):
 
 @admin.register(SyncEvent)
 class SyncEventAdmin(RunSteps, ReadOnlyAdmin):
-    list_display = (
-        "run", "customer", run_status, "started_at", run_duration, "tests", "bugs", "gaps", "missing", "trigger",
-        "mode",
-    )  # fmt: skip
+    list_display = ("run", "customer", run_status, "started_at", run_duration, "tests", "bugs", "gaps", "trigger")
     list_select_related = ("customer",)
     list_only = (
         "customer__name", "trigger", "mode", "status", "started_at", "finished_at", "tests_new", "tests_updated",
