@@ -146,6 +146,7 @@ def clear(request: Request, body: schemas.ClearOrder) -> schemas.ClearedCounts:
     require(request, "problematic.clear_events")
     claims.release_abandoned()
     chosen = [customers.find(body.customer)] if body.customer else list(Customer.objects.all())
+    _refuse_unknown("body", "product_ids", chosen, body.product_ids)
     scope = Scope(chosen, body.product_ids, body.resolved_only)
     cleared = triage.clear(scope, by=request.user)
     audit.cleared(request.user, scope, cleared)
@@ -165,11 +166,13 @@ def _event(text: str) -> ProblematicEvent:
 
 def _events(query: schemas.EventQuery) -> "QuerySet[ProblematicEvent]":
     """What a query asks for, in an order that never changes: by when an event was found, which is written once."""
+    chosen = [customers.find(query.customer)] if query.customer else list(Customer.objects.all())
+    _refuse_unknown("query", "product_id", chosen, query.product_id)
     events = ProblematicEvent.objects.filter(status__in=query.status).order_by("-first_seen_at", "-event_id")
     if query.product_id:
         events = events.filter(product_id__in=query.product_id)
     if query.customer:
-        events = events.filter(product__customer=customers.find(query.customer))
+        events = events.filter(product__customer__in=chosen)
     if query.min_age_days is not None:
         events = events.filter(first_seen_at__lte=Now() - timedelta(days=query.min_age_days))
     if query.max_age_days is not None:
@@ -195,6 +198,16 @@ def _product(product_id: int) -> Product:
         reason = f"There is no product {product_id}. Let a sync find it first, or correct the number."
         raise ValidationError([{"loc": ("body", "product_id"), "msg": reason}])
     return product
+
+
+def _refuse_unknown(source: str, name: str, chosen: list[Customer], product_ids: list[int]) -> None:
+    """Naming each: an answer about products that are not there would read as if all were well with them."""
+    if unknown := set(choice.unknown_products(chosen, product_ids)):
+        whose = f"Customer {chosen[0]} has" if len(chosen) == 1 else "There is"
+        places = [(place, pk) for place, pk in enumerate(product_ids) if pk in unknown]
+        raise ValidationError(
+            [{"loc": (source, name, place), "msg": f"{whose} no product {pk}."} for place, pk in places]
+        )
 
 
 def _retry(request: Request, response: HttpResponse, chosen: Choice) -> Status[schemas.RetryProgress]:

@@ -7,7 +7,7 @@ from django.db.models import Count, QuerySet
 
 from problematic import claims
 from problematic.models import EVENT_PREFIX, EventStatus, MappingState, ProblematicEvent, ProblematicMapping
-from problematic.triage import AlreadyClaimed, NothingToRetry
+from problematic.triage import AlreadyClaimed, EventEnded, NothingToRetry
 from sync.models import Customer, Product
 from sync.pipeline import SyncImpossible
 from sync.public_ids import public_id
@@ -30,10 +30,16 @@ class Choice:
         Claims whose worker is gone are released first, so that they stand in nobody's way.
         """
         claims.release_abandoned()
+        self.refuse_nothing()
+
+    def refuse_nothing(self) -> None:
+        """As ``check``, as things are."""
         states = set(self.mappings.order_by().values_list("state", flat=True).distinct())
         unstored = states - {MappingState.SUCCEEDED}
         if not unstored:
-            raise NothingToRetry(" ".join((self._why_nothing(is_mapped=bool(states)), *self.notes)))
+            has_ended = self.event is not None and not self.event.is_open
+            refusal = EventEnded if has_ended else NothingToRetry
+            raise refusal(" ".join((self._why_nothing(is_mapped=bool(states)), *self.notes)))
         if unstored == {MappingState.RUNNING}:
             raise AlreadyClaimed("Everything mapped there is being retried right now. Wait for the result.")
 
@@ -72,9 +78,17 @@ def of_events(events: "QuerySet[ProblematicEvent]") -> Choice:
     return Choice(is_open.exclude(event__product__in=list(outside)), notes=left_out)
 
 
+def unknown_products(customers: Collection[Customer], product_ids: Collection[int]) -> list[int]:
+    """Those of the products that none of these customers has, in order."""
+    if not product_ids:
+        return []
+    known = Product.objects.filter(customer__in=customers, pk__in=product_ids).values_list("pk", flat=True)
+    return sorted(set(product_ids) - set(known))
+
+
 def refuse_unfollowed(customer: Customer, product_id: int) -> None:
     if not customer.follows(product_id):
-        raise SyncImpossible(f"Product {product_id} is {_outside_filter(customer)}.")
+        raise SyncImpossible(f"Product {product_id} is {outside_filter(customer)}.")
 
 
 def _outside(mappings: "QuerySet[ProblematicMapping]") -> dict[Product, int]:
@@ -86,7 +100,7 @@ def _outside(mappings: "QuerySet[ProblematicMapping]") -> dict[Product, int]:
 
 
 def _said_of_outside(product: Product, count: int) -> str:
-    return f"Left out {_tests(count)} of product {product.pk}, which is {_outside_filter(product.customer)}."
+    return f"Left out {tests(count)} of product {product.pk}, which is {outside_filter(product.customer)}."
 
 
 def _said_of_ended(mappings: "QuerySet[ProblematicMapping]") -> Iterator[str]:
@@ -95,7 +109,7 @@ def _said_of_ended(mappings: "QuerySet[ProblematicMapping]") -> Iterator[str]:
     if found:
         names = ", ".join(public_id(EVENT_PREFIX, pk) for pk, _ in found[:_SHOWN])
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        number = _tests(sum(count for _, count in found))
+        number = tests(sum(count for _, count in found))
         yield f"Left out {number} mapped to events that are no longer open ({names}{more}): name the event to retry it."
 
 
@@ -103,10 +117,12 @@ def _unstored(mappings: "QuerySet[ProblematicMapping]") -> "QuerySet[Problematic
     return claims.pending(mappings).order_by()
 
 
-def _tests(count: int) -> str:
+def tests(count: int) -> str:
+    """So many tests, in words."""
     return "1 test" if count == 1 else f"{count} tests"
 
 
-def _outside_filter(customer: Customer) -> str:
+def outside_filter(customer: Customer) -> str:
+    """What a product is that the customer's filter leaves out."""
     allowed = ", ".join(map(str, sorted(customer.product_ids)))
     return f"outside the filter of customer {customer}, which allows {allowed}"

@@ -25,6 +25,12 @@ from sync.models.process import this_process
 
 log = logging.getLogger(__name__)
 
+#: Keeps our locks on test ids apart from other locks on the same numbers.
+_GIVING_WAY = 0x7465_7374 << 32
+
+#: How long a claim that gave way waits before it is due in the background again.
+_WAY_GIVEN = timedelta(seconds=60)
+
 _FREE = {"claimed_by": "", "claimed_at": None, "heartbeat_at": None, "host": "", "pid": None, "process_started": None}
 
 
@@ -84,12 +90,32 @@ def claim(mapping_id: int, worker: str) -> ProblematicMapping:
     return found
 
 
-def settle(mapping: ProblematicMapping) -> None:
+@transaction.atomic
+def give_way(mapping: ProblematicMapping, customer_id: int) -> ProblematicEvent | None:
+    """The event for which the same test is being retried already; the claim has gone back then. Otherwise None.
+
+    Of any number of claims on one test exactly one goes on: each looks after its own was committed, one at a time,
+    and whoever sees another gives way at once.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_GIVING_WAY ^ mapping.test_id])
+    running = ProblematicMapping.objects.filter(state=MappingState.RUNNING, test_id=mapping.test_id)
+    others = running.filter(event__product__customer=customer_id).exclude(pk=mapping.pk)
+    other = others.select_related("event").order_by("pk").first()
+    if other is None:
+        return None
+    give_back(mapping, _WAY_GIVEN)
+    return other.event
+
+
+def settle(mapping: ProblematicMapping, note: str = "") -> None:
     """The test was stored: end the claim as succeeded. Raises ``AlreadyClaimed`` when it is not ours any more.
+
+    ``note`` is what else to know about it; it stays with the attempt.
 
     Belongs into the transaction that stores the test, so that neither is there without the other.
     """
-    _end(mapping, RetryAttempt.Outcome.SUCCEEDED, "", state=MappingState.SUCCEEDED, last_error="")
+    _end(mapping, RetryAttempt.Outcome.SUCCEEDED, note, state=MappingState.SUCCEEDED, last_error="")
 
 
 def fail(mapping: ProblematicMapping, error: str) -> None:

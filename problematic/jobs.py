@@ -10,8 +10,8 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from problematic import audit, claims
-from problematic.choice import Choice
-from problematic.models import ProblematicMapping, RetryJob
+from problematic.choice import Choice, tests
+from problematic.models import ProblematicEvent, ProblematicMapping, RetryJob
 from problematic.retry import retry_mappings
 from problematic.triage import AlreadyClaimed, By
 from problematic.worker import RetryResult, worker_name
@@ -28,21 +28,45 @@ Status = RetryJob.Status
 def start(choice: Choice, *, by: By = None) -> RetryJob:
     """Begin a retry once the current transaction is committed; returns the job to watch.
 
-    Raises ``NothingToRetry`` and ``AlreadyClaimed`` when nothing could come of it.
+    What another running job is about is left out, and said. Raises ``NothingToRetry`` and ``AlreadyClaimed`` when
+    nothing could come of it.
     """
     choice.check()
     interrupt_dead()
     with transaction.atomic():
+        _lock_events(choice)
+        mapping_ids, left_out = _not_in_a_job(choice)
         job = RetryJob.objects.create(
             requested_by_id=by.pk if by else None,
-            mapping_ids=list(claims.pending(choice.mappings).values_list("pk", flat=True)),
+            mapping_ids=mapping_ids,
             event=choice.event,
-            notes=list(choice.notes),
+            notes=[*choice.notes, *left_out],
             **this_process(),
         )
         audit.retry_started(by, job)
         transaction.on_commit(lambda: _run_in_thread(job))
     return job
+
+
+def _lock_events(choice: Choice) -> None:
+    """Until the end of the transaction: whoever starts another job about one of them sees this one then."""
+    concerned = claims.pending(choice.mappings).order_by().values("event")
+    list(ProblematicEvent.objects.select_for_update(no_key=True).filter(pk__in=concerned).order_by("pk").only("pk"))
+
+
+def _not_in_a_job(choice: Choice) -> tuple[list[int], list[str]]:
+    """The mappings that no running job is about, oldest first, and a note about each job that has the others."""
+    wanted = list(claims.pending(choice.mappings).values_list("pk", flat=True))
+    if not wanted:  # another job has just stored them
+        choice.refuse_nothing()
+    running = RetryJob.objects.filter(status=Status.RUNNING, mapping_ids__overlap=wanted).order_by("started_at", "pk")
+    jobs = [(job, set(wanted) & set(job.mapping_ids)) for job in running]
+    taken = set().union(*(ids for _, ids in jobs))
+    left = [pk for pk in wanted if pk not in taken]
+    if not left:
+        names = ", ".join(str(job) for job, _ in jobs)
+        raise AlreadyClaimed(f"Everything mapped there is being retried by {names} right now. Wait for the result.")
+    return left, [f"Left out what {job} is retrying right now: {tests(len(ids))}." for job, ids in jobs]
 
 
 def run(job: RetryJob) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, QuerySet
+from django.db.models import Count, F, OuterRef, Q, QuerySet
 
 from problematic.models import EVENT_PREFIX, MappingState, ProblematicEvent, ProblematicMapping
 from sync.models import Customer
@@ -46,6 +46,11 @@ def with_mapped(listed: "QuerySet[ProblematicEvent]") -> "QuerySet[Any]":
     """With ``mapped_test_ids``: those that are mapped and not stored yet, in order."""
     of_event = ProblematicMapping.objects.filter(event=OuterRef("pk")).exclude(state=MappingState.SUCCEEDED)
     return listed.annotate(mapped_test_ids=ArraySubquery(of_event.order_by("test_id").values("test_id")))
+
+
+def with_stored(listed: "QuerySet[ProblematicEvent]") -> "QuerySet[Any]":
+    """With ``stored``: how many of the mapped tests are stored already."""
+    return listed.annotate(stored=Count("mappings", filter=Q(mappings__state=MappingState.SUCCEEDED)))
 
 
 def with_states(listed: "QuerySet[ProblematicEvent]") -> "QuerySet[Any]":

@@ -63,7 +63,7 @@ def retry_mappings(
         _raise_why_nothing(result, busy, shut_out)
     result.errors += [f"{customer}: {refusal}" for customer, refusal in shut_out.items()]
     result.errors += [str(each) for each in {each.product_id: each for each in busy}.values()]
-    result.errors += [f"Test {test_id} is being retried elsewhere." for test_id in result.elsewhere]
+    result.notes += result.elsewhere
     if stop.is_set():
         result.errors.append(f"Stopped as asked after {result.tests_retried} of {len(chosen)} tests.")
     return result
@@ -78,8 +78,7 @@ def _raise_why_nothing(
     if busy:
         raise SyncBusy(busy)
     if result.elsewhere:
-        said = [f"Test {test_id} is being retried elsewhere." for test_id in result.elsewhere]
-        raise AlreadyClaimed(" ".join([*said, "Wait for the result.", *result.errors, *result.notes]))
+        raise AlreadyClaimed(" ".join([*result.elsewhere, "Wait for the result.", *result.errors, *result.notes]))
 
 
 def retry_due(customer: Customer, *, limit: int = 50, stop: threading.Event | None = None) -> RetryResult:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import Count, Max, Min, Q
 
-from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping
+from problematic.models import EventStatus, MappingState, ProblematicEvent, ProblematicMapping
 from sync.models import Bug, Test
 
 #: More candidates than this are no help to a person.
@@ -40,6 +40,26 @@ def suggest(event: ProblematicEvent) -> list[Suggestion]:
     for source in (_known_between, _known_unreadable, _mentioned_by_bugs):
         found += source(event, left_out | {suggestion.test_id for suggestion in found})
     return found
+
+
+def nothing_found(event: ProblematicEvent) -> str:
+    """Why there may be no suggestion, and what to do then."""
+    if not event.is_open:
+        return f"Event {event} is {event.status}: {event.resolution} Nothing in the database hints at what was hidden."
+    states = list(event.mappings.values_list("state", flat=True))
+    stored = states.count(MappingState.SUCCEEDED)
+    if not states:
+        return f"Nothing in the database hints at what is hidden in {event}. Look it up in TestIO."
+    said = []
+    if stored:
+        said.append(f"{_tests(stored)} mapped to {event} and stored; the next sync of the product confirms it.")
+    if waiting := len(states) - stored:
+        said.append(f"{_tests(waiting)} mapped to {event} and not stored yet.")
+    return " ".join([*said, "Nothing in the database hints at others."])
+
+
+def _tests(count: int) -> str:
+    return "1 test is" if count == 1 else f"{count} tests are"
 
 
 def _known_unreadable(event: ProblematicEvent, leave_out: Collection[int]) -> list[Suggestion]:

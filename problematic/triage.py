@@ -4,7 +4,7 @@ Every step has one shape: check the rules, lock the rows, change them, write one
 TestIO, and none has heard of a request: admin, API and commands all end here.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Self
@@ -31,6 +31,9 @@ from sync.pipeline import SyncBusy
 By = User | AnonymousUser | None
 BIGINT_MAX = 2**63 - 1
 
+#: More events than this are only counted.
+_SHOWN = 20
+
 
 class TriageRefused(Exception):
     """A step the rules do not allow; the sentence says why and what to do instead."""
@@ -38,6 +41,14 @@ class TriageRefused(Exception):
 
 class NothingToRetry(TriageRefused):
     """Nothing of what was chosen waits for a retry: nothing is mapped there, or everything is stored."""
+
+
+class EventEnded(NothingToRetry):
+    """Nothing is left to retry of an event that is no longer open."""
+
+
+class ChangedMeanwhile(TriageRefused):
+    """Nothing of what was to be cleared is still as it was when somebody agreed to clear it."""
 
 
 class BadTestIds(TriageRefused):
@@ -59,18 +70,23 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """What a clear came to. ``left_out`` are events some of whose tests, ``in_retry``, are being retried right now."""
+    """What a clear came to. ``left_out`` are events some of whose tests, ``in_retry``, are being retried right now.
+
+    ``changed`` are events whose mapped tests are not those any more that somebody had agreed to clear.
+    """
 
     position_ranges_cleared: int
     test_ids_cleared: int
     left_out: list[ProblematicEvent] = field(default_factory=list)
     in_retry: list[int] = field(default_factory=list)
+    changed: list[ProblematicEvent] = field(default_factory=list)
     events: list[ProblematicEvent] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def remark(self) -> str:
         """What was left out and why; nothing when nothing was."""
-        return f"Left out {', '.join(map(str, self.left_out))}. {_in_retry(self.in_retry)}" if self.left_out else ""
+        in_retry = f"Left out {_names(self.left_out)}. {_in_retry(self.in_retry)}" if self.left_out else ""
+        return " ".join(filter(None, (in_retry, _changed(self.changed) if self.changed else "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +179,13 @@ def unmap(event: ProblematicEvent, test_ids: Iterable[int], by: By = None) -> li
     return removed
 
 
-def clear(scope: Scope, by: By = None) -> Cleared:
+def clear(scope: Scope, by: By = None, *, agreed: Mapping[UUID, Collection[int]] | None = None) -> Cleared:
     """Put events away and remove their mappings; how many of each. A gap that is still there is found anew.
 
-    Events some of whose tests are being retried right now are left out, and the result says so; raises
-    ``AlreadyClaimed`` when that leaves none. Takes the lease of every product concerned, so no sync is recording
-    there meanwhile: raises ``SyncBusy``.
+    ``agreed``: the test ids mapped to each event when somebody agreed to clear it; events with others now are left
+    out. So are events some of whose tests are being retried right now, and the result says both; raises
+    ``ChangedMeanwhile`` or ``AlreadyClaimed`` when that leaves none. Takes the lease of every product concerned, so
+    no sync is recording there meanwhile: raises ``SyncBusy``.
     """
     product_ids = set(scope.events().values_list("product_id", flat=True))
     held, busy = leases.acquire(product_ids, uuid4())
@@ -178,7 +195,7 @@ def clear(scope: Scope, by: By = None) -> Cleared:
         with transaction.atomic():
             for lease in sorted(held, key=lambda each: each.product_id):
                 lease.prove()
-            return _clear(scope.events().filter(product_id__in=product_ids), by)
+            return _clear(scope.events().filter(product_id__in=product_ids), by, agreed)
     finally:
         for lease in held:
             lease.release()
@@ -195,14 +212,20 @@ def revive(event: ProblematicEvent, by: By = None) -> list[int]:
     return dead
 
 
-def _clear(scoped: "QuerySet[ProblematicEvent]", by: By) -> Cleared:
+def _clear(
+    scoped: "QuerySet[ProblematicEvent]", by: By, agreed: Mapping[UUID, Collection[int]] | None = None
+) -> Cleared:
     at = timezone.now()
     found = list(scoped.select_for_update(of=("self",)).order_by("pk"))
     ids_of, in_retry = _lock_mappings(found)
-    events = [event for event in found if event.pk not in in_retry]
+    changed = [] if agreed is None else [each for each in found if _differs(each, ids_of, agreed)]
+    in_retry = {pk: ids for pk, ids in in_retry.items() if pk not in {event.pk for event in changed}}
+    events = [event for event in found if event.pk not in in_retry and event not in changed]
     running = sorted(chain(*in_retry.values()))
     if running and not events:
         raise AlreadyClaimed(_in_retry(running))
+    if changed and not events:
+        raise ChangedMeanwhile(_changed(changed))
     ProblematicMapping.objects.filter(event__in=events).delete()
     resolution = f"Cleared by {by or 'the command line'}."
     ProblematicEvent.objects.filter(pk__in=[event.pk for event in events]).update(
@@ -220,7 +243,12 @@ def _clear(scoped: "QuerySet[ProblematicEvent]", by: By) -> Cleared:
         for event in events
     )
     left_out = [event for event in found if event.pk in in_retry]
-    return Cleared(len(events), sum(len(ids_of.get(event.pk, [])) for event in events), left_out, running, events)
+    tests = sum(len(ids_of.get(event.pk, [])) for event in events)
+    return Cleared(len(events), tests, left_out, running, changed, events)
+
+
+def _differs(event: ProblematicEvent, now: Mapping[UUID, list[int]], agreed: Mapping[UUID, Collection[int]]) -> bool:
+    return event.pk not in agreed or set(now.get(event.pk, ())) != set(agreed[event.pk])
 
 
 def _lock_mappings(events: Collection[ProblematicEvent]) -> tuple[dict[UUID, list[int]], dict[UUID, list[int]]]:
@@ -238,6 +266,15 @@ def _lock_mappings(events: Collection[ProblematicEvent]) -> tuple[dict[UUID, lis
 def _in_retry(test_ids: Collection[int]) -> str:
     which = f"Test {next(iter(test_ids))} is" if len(test_ids) == 1 else f"{len(test_ids)} of its tests are"
     return f"{which} being retried right now. Wait for the result, then clear."
+
+
+def _changed(events: Collection[ProblematicEvent]) -> str:
+    return f"What is mapped to {_names(events)} changed meanwhile, so it stays. Look again, then clear."
+
+
+def _names(events: Collection[ProblematicEvent]) -> str:
+    first = ", ".join(map(str, list(events)[:_SHOWN]))
+    return f"{first} and {len(events) - _SHOWN} more" if len(events) > _SHOWN else first
 
 
 def _lock(event: ProblematicEvent) -> ProblematicEvent:

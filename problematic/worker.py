@@ -17,6 +17,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from problematic import claims
+from problematic.choice import outside_filter
 from problematic.models import MappingState, ProblematicMapping
 from problematic.triage import AlreadyClaimed
 from sync import leases, store
@@ -43,7 +44,7 @@ from sync.testio.payloads import Unstorable
 class RetryResult:
     """What a retry came to; ``errors`` holds a sentence per test that was not stored, ``notes`` what else to know.
 
-    ``elsewhere`` are tests that somebody else is retrying: neither tried here nor failed.
+    ``elsewhere`` says which tests somebody else is retrying: neither tried here nor failed.
     """
 
     tests_retried: int = 0
@@ -51,7 +52,7 @@ class RetryResult:
     tests_failed: int = 0
     errors: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    elsewhere: list[int] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
 
     def lost(self, mapping: ProblematicMapping) -> None:
         """Somebody else was quicker with this test: what became of it there is said, and nothing is counted."""
@@ -62,7 +63,7 @@ class RetryResult:
             case (MappingState.SUCCEEDED, _):
                 self.notes.append(f"Test {mapping.test_id} was stored by another retry meanwhile.")
             case (MappingState.RUNNING, _):
-                self.elsewhere.append(mapping.test_id)
+                self.elsewhere.append(f"Test {mapping.test_id} is being retried elsewhere.")
             case (_, error):
                 said = error or f"Test {mapping.test_id} is queued again."
                 self.errors.append(f"Another retry of test {mapping.test_id} ended meanwhile. {said}")
@@ -81,13 +82,18 @@ class Worker:
     def attempt(self, mapping: ProblematicMapping, result: RetryResult) -> None:
         """One claimed mapping, to its end: settled or failed, counted in ``result``.
 
-        A claim that was taken over meanwhile stores nothing and is not counted: it is the heir's now. Raises
+        A claim that was taken over meanwhile stores nothing and is not counted: it is the heir's now. Nor is one
+        counted whose test is being retried for another event: it has gone back. Raises
         ``SyncBusy`` when a product is being written by somebody else, ``TestIORefused`` and ``TestIOCancelled``; the
         claim has gone back unused then.
         """
+        if other := claims.give_way(mapping, self.customer.pk):
+            result.elsewhere.append(f"Test {mapping.test_id} is being retried for event {other}.")
+            return
         try:
             fetched = fetch_test(self.client, self.customer, mapping.test_id, mapping.event.product_id)
-            self._store(mapping, fetched)
+            remarks = self._remarks(mapping, fetched)
+            self._store(mapping, fetched, " ".join(remarks))
         except SyncBusy as busy:
             claims.give_back(mapping, timedelta(seconds=busy.retry_after))
             raise
@@ -101,13 +107,25 @@ class Worker:
         else:
             result.tests_retried += 1
             result.tests_succeeded += 1
-            result.notes += _remarks(mapping, fetched)
+            result.notes += remarks
 
-    def _store(self, mapping: ProblematicMapping, fetched: Fetched) -> None:
+    def _store(self, mapping: ProblematicMapping, fetched: Fetched, note: str) -> None:
         learn_people(self.people, fetched)
         with _leased(fetched.product.pk) as lease, transaction.atomic():
             store_test(fetched, lease, self.people, timezone.now())
-            claims.settle(mapping)
+            claims.settle(mapping, note)
+
+    def _remarks(self, mapping: ProblematicMapping, fetched: Fetched) -> Sequence[str]:
+        """What else to know about a test that is stored now; it goes into the result and stays with the attempt."""
+        remarks = list(fetched.refused)
+        product, expected = fetched.product, mapping.event.product_id
+        if product.pk != expected:
+            where = f"Test {mapping.test_id} belongs to {product}, not to the event's product {expected}"
+            remarks.append(f"{where}; it was stored where it belongs.")
+        if not self.customer.follows(product.pk):
+            left_out = f"Product {product.pk} is {outside_filter(self.customer)}"
+            remarks.append(f"{left_out}: no sync keeps test {mapping.test_id} up to date.")
+        return remarks
 
     def _failed(self, mapping: ProblematicMapping, error: str, result: RetryResult) -> None:
         try:
@@ -171,13 +189,3 @@ def _explain(mapping: ProblematicMapping, error: Exception) -> str:
             return str(error)
         case _:
             return f"Test {test_id}: {error}"
-
-
-def _remarks(mapping: ProblematicMapping, fetched: Fetched) -> Sequence[str]:
-    remarks = list(fetched.refused)
-    if fetched.product.pk != mapping.event.product_id:
-        remarks.append(
-            f"Test {mapping.test_id} belongs to {fetched.product}, not to the event's product "
-            f"{mapping.event.product_id}; it was stored where it belongs."
-        )
-    return remarks

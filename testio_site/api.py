@@ -26,7 +26,7 @@ from ninja.operation import Operation
 from ninja.security import SessionAuth
 
 from problematic.api import router as problematic
-from problematic.triage import AlreadyClaimed, BadTestIds, TriageRefused
+from problematic.triage import AlreadyClaimed, BadTestIds, EventEnded, NothingToRetry, TriageRefused
 from sync.api import router as synced
 from sync.customers import CustomerError
 from sync.leases import LeaseLost
@@ -237,6 +237,8 @@ HANDLERS: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
     ValidationError: _invalid,
     BadTestIds: partial(_bad_value, "test_ids"),
     CustomerError: partial(_bad_value, "customer"),
+    NothingToRetry: partial(_conflict, problems.NOTHING_TO_DO),
+    EventEnded: partial(_conflict, problems.NOT_OPEN),
     TriageRefused: partial(_conflict, problems.NOT_OPEN),
     AlreadyClaimed: partial(_conflict, problems.ALREADY_CLAIMED),
     SyncImpossible: partial(_conflict, problems.IMPOSSIBLE),

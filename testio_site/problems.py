@@ -57,6 +57,7 @@ METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "This address knows no such
 ALREADY_CLAIMED = Kind("already-claimed", 409, "Somebody else is working on it")
 BUSY = Kind("busy", 409, "Busy")
 NOT_OPEN = Kind("not-open", 409, "The event is no longer open")
+NOTHING_TO_DO = Kind("nothing-to-do", 409, "There is nothing to do")
 IMPOSSIBLE = Kind("impossible", 409, "Not possible as things are")
 TOO_LARGE = Kind("too-large", 413, "The request is too large")
 INVALID = Kind("invalid", 422, "The request holds values that cannot be used")

@@ -138,7 +138,7 @@ class ClearViews(StepViews):
     def _cleared(self, request: Request, selection: Selection) -> bool:
         scope = Scope.of([event.pk for event in selection.events])
         try:
-            result = triage.clear(scope, by=request.user)
+            result = triage.clear(scope, by=request.user, agreed=selection.test_ids)
         except REFUSALS as refusal:
             self.message_user(request, f"Nothing was cleared. {refusal}", messages.ERROR)
             return False

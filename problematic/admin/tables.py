@@ -61,7 +61,7 @@ def attempts(event: ProblematicEvent) -> Table:
     rows = [
         [
             looks.ago(attempt.finished_at),
-            attempt.test_id,
+            looks.test_link(attempt.test_id, {}),
             attempt.number,
             looks.outcome(attempt),
             _said(attempt.detail),

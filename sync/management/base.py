@@ -3,13 +3,14 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done with gaps or partial failure, 75 busy (try again).
 """
 
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError, connection
@@ -52,6 +53,9 @@ class DeskCommand(JsonCommand):
             if self.makes_first_customer:
                 customers.ensure_from_environment()
             code = self.run(**options)
+            self.stdout.flush()
+        except BrokenPipeError:
+            _leave_quietly()
         except SyncBusy as error:
             if options.get("json"):
                 busy = {"status": "busy", "retry_after": error.retry_after, "detail": str(error), "exit_code": BUSY}
@@ -109,6 +113,14 @@ def stopping(stop: threading.Event, announce: Callable[[str], None]) -> Iterator
     finally:
         for each, old in previous.items():
             signal.signal(each, old)
+
+
+def _leave_quietly() -> NoReturn:
+    """Whoever read the result has seen enough (`| head`): end as the other commands of a pipe do, without a word."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())  # what is left is written at the end of the process
+    os.close(nowhere)
+    sys.exit(128 + signal.SIGPIPE)
 
 
 def _refuse_unmigrated() -> None:

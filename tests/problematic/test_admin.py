@@ -19,6 +19,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from problematic import claims, triage
+from problematic.admin import tables
 from problematic.admin.advice import next_step
 from problematic.models import (
     EventStatus,
@@ -272,6 +273,12 @@ def test_mapped_tests_show_their_state_attempts_error_and_history(desk: Client, 
     assert "501234 failed 2 in 3 hours TestIO still cannot read it. just now by maria Unmap" in seen
     assert "just now 501234 2 Failed It answered 500." in seen
     assert "just now Mapped maria 501234 -" in seen
+
+
+def test_a_test_id_among_the_attempts_is_never_broken_in_two() -> None:
+    attempt = RetryAttemptFactory.create(test_id=123_456_789)
+    [row] = tables.attempts(attempt.event)["rows"]
+    assert row[1] == '<div><span class="whitespace-nowrap">123456789</span></div>'
 
 
 def test_attempts_stay_on_the_page_when_their_tests_are_unmapped_and_the_event_is_cleared(desk: Client) -> None:

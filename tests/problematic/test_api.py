@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from problematic.models import ProblematicEvent, ProblematicMapping
+from problematic.models import ProblematicEvent, ProblematicMapping, RetryJob
 from sync.models.process import this_process
 from tests.factories import CustomerFactory, ProductFactory, SyncLeaseFactory
 from tests.problematic.api import BASE, CLEAR, MAP, READ, RETRY, caller, errors, kind, post, resolved_event
@@ -150,6 +150,7 @@ def test_a_claim_whose_worker_is_gone_stands_in_nobodys_way(admin_client: Client
         ({}, "product_ids"),
         ({"product_ids": None}, "product_ids"),
         ({"product_ids": [], "customer": "nobody"}, "customer"),
+        ({"product_ids": [999_999]}, "product_ids.0"),
         ({"product_ids": [], "customer": "a\0b"}, "customer"),
         ({"product_ids": [], "resolved_only": 1}, "resolved_only"),
         ({"product_ids": [], "resolved": True}, "resolved"),
@@ -217,6 +218,7 @@ def test_every_change_is_in_the_admin_log_with_its_user() -> None:
     post(client, f"{EVENTS}/{event}/mappings", {"test_ids": [8, 9]})  # changes nothing
     client.delete(f"{EVENTS}/{event}/mappings/8")
     job = post(client, f"{EVENTS}/{event}/retry", None).json()["public_id"]
+    RetryJob.objects.update(status="interrupted", finished_at=timezone.now())
     all_of_it = post(client, f"{BASE}/retry", {"all": True}).json()["public_id"]
     post(client, f"{BASE}/clear", {"product_ids": [event.product_id]})
     post(client, f"{BASE}/clear", {"product_ids": [event.product_id]})  # changes nothing

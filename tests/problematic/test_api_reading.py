@@ -68,7 +68,17 @@ def test_events_can_be_narrowed_down_to_products_and_a_customer(admin_client: Cl
     chosen = f"product_id={one.product_id}&product_id={two.product_id}"
     assert set(_ids(admin_client.get(f"{EVENTS}?{chosen}"))) == {str(one.pk), str(two.pk)}
     assert _ids(admin_client.get(f"{EVENTS}?customer={other.product.customer.name}")) == [str(other.pk)]
-    assert _ids(admin_client.get(f"{EVENTS}?{chosen}&customer={other.product.customer.name}")) == []
+    theirs = f"product_id={other.product_id}&customer={other.product.customer.name}"
+    assert _ids(admin_client.get(f"{EVENTS}?{theirs}")) == [str(other.pk)]
+
+
+def test_products_that_are_not_there_or_not_the_customers_are_refused_by_number(admin_client: Client) -> None:
+    one, other = ProblematicEventFactory.create_batch(2)
+    response = admin_client.get(f"{EVENTS}?product_id={one.product_id}&product_id=999999")
+    assert (kind(response), errors(response)) == ((422, "invalid"), {"product_id.1": "There is no product 999999."})
+    name = other.product.customer.name
+    response = admin_client.get(f"{EVENTS}?product_id={one.product_id}&customer={name}")
+    assert errors(response) == {"product_id.0": f"Customer {name} has no product {one.product_id}."}
 
 
 def test_events_can_be_narrowed_down_by_age(admin_client: Client) -> None:

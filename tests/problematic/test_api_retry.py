@@ -96,7 +96,8 @@ def test_a_retry_of_nothing_is_refused_with_the_reason(client: Client, product: 
     what = "Everything mapped there is stored already" if is_stored else "Nothing is mapped there"
     for address, body in [(f"/events/{event}/retry", None), ("/retry", {"all": True})]:
         response = post(client, BASE + address, body)
-        assert kind(response) == (409, "not-open")
+        assert kind(response) == (409, "nothing-to-do")
+        assert response.json()["title"] == "There is nothing to do"
         assert response.json()["detail"] == f"{what}, so nothing was retried."
     assert not RetryJob.objects.exists()
 
@@ -131,6 +132,17 @@ def test_what_somebody_is_retrying_right_now_is_not_retried_again(client: Client
         response = post(client, BASE + address, body)
         assert kind(response) == (409, "already-claimed")
     assert not RetryJob.objects.exists()
+
+
+def test_what_a_running_job_is_about_is_not_retried_again_and_the_job_is_named(client: Client) -> None:
+    mapping = ProblematicMappingFactory.create()
+    job = RetryJobFactory.create(mapping_ids=[mapping.pk])
+    for address, body in [(f"/events/{mapping.event}/retry", None), ("/retry", {"all": True})]:
+        response = post(client, BASE + address, body)
+        assert kind(response) == (409, "already-claimed")
+        said = f"Everything mapped there is being retried by {job} right now. Wait for the result."
+        assert response.json()["detail"] == said
+    assert RetryJob.objects.get() == job
 
 
 def test_a_claim_whose_worker_died_does_not_stand_in_the_way(client: Client, product: Product, world: World) -> None:

@@ -1,5 +1,6 @@
 import io
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -7,8 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
+from rich.cells import cell_len
 
-from problematic import claims, listings
+from problematic import cards, claims, listings, triage
 from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping
 from sync import leases
 from sync.models import Customer
@@ -34,7 +36,7 @@ evt_0123456789ab · Open
 │ Attempts   │ 7, seen 4 times, last 2026-03-01 12:00 UTC                                          │
 │ Before     │ test 900, ends 2026-03-02 12:00 UTC                                                 │
 │ After      │ test 870, ends never                                                                │
-│ Mapped     │ 871, 875, 880 (3 tests)                                                             │
+│ Mapped     │ 871, 875, 880 (3 tests), 1 stored; the next sync of the product confirms it         │
 └────────────┴─────────────────────────────────────────────────────────────────────────────────────┘
 evt_fedcba987654 · Open
 ┌────────────┬─────────────────────────────────────────────────────────────────────────────────────┐
@@ -154,7 +156,6 @@ def test_an_empty_list_is_good_news(db: None) -> None:
         (["--product-ids", "42"], []),
         (["--product-ids", "42", "41", "--all"], [41, 42]),
         (["--customer", "beta", "--all"], [42]),
-        (["--customer", "acme", "--product-ids", "42", "--all"], []),
     ],
     ids=str,
 )
@@ -174,6 +175,45 @@ def test_resolved_events_say_why(two_events: list[ProblematicEvent]) -> None:
 
 def test_an_unknown_customer_is_refused_by_name(two_events: list[ProblematicEvent]) -> None:
     assert desk("list", "--customer", "gamma").code == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "whose"),
+    [
+        (["--product-ids", "41", "9999", "77"], "There is no product 77, 9999."),
+        (["--customer", "acme", "--product-ids", "42"], "Customer acme has no product 42."),
+    ],
+    ids=["nobodys", "anothers"],
+)
+@pytest.mark.parametrize("action", [["list"], ["list", "--json"], ["clear", "--yes"], ["clear"]], ids=str)
+def test_a_product_nobody_knows_is_wrong_usage_and_not_good_news(
+    two_events: list[ProblematicEvent], action: list[str], options: list[str], whose: str
+) -> None:
+    outcome = desk(*action, *options)
+    assert (outcome.code, whose in outcome.stderr) == (2, True)
+    assert ProblematicEvent.objects.open().count() == 2
+
+
+def test_what_is_stored_is_listed_until_the_next_sync_confirms_it(event: ProblematicEvent) -> None:
+    ProblematicMappingFactory.create_batch(2, event=event, state="succeeded")
+    shown = desk("list")
+    assert "│ Mapped     │ 2 stored; the next sync of the product confirms it " in shown.stdout
+    assert desk("list", "--json").json["events"][0]["mapped_test_ids"] == []
+    resolve(event)
+    assert "│ Mapped     │ 2 stored    " in desk("list", "--all").stdout
+
+
+def test_a_card_has_the_same_width_whatever_stands_on_it(event: ProblematicEvent) -> None:
+    event.product.name = "買い物 \x1b[31mwith\ttabs\nand lines " + "x" * 200
+    event.resolution = "word " * 60
+    shown = listings.with_stored(listings.with_mapped(ProblematicEvent.objects.all())).get()
+    shown.product, shown.resolution = event.product, event.resolution
+    for width in (40, 80, 100):
+        title, *lines = cards.card(shown, width).splitlines()
+        assert title == f"{event} · Open"
+        assert {cell_len(line) for line in lines} == {width}
+        assert "\x1b" not in "".join(lines)
+        assert "".join(lines).count("word") == 60
 
 
 def test_the_list_works_while_products_are_written(two_events: list[ProblematicEvent]) -> None:
@@ -310,6 +350,18 @@ def test_where_nothing_hints_at_anything_that_is_said(event: ProblematicEvent) -
     assert desk("suggest", str(event), "--json").json == {"suggestions": []}
 
 
+def test_after_a_retry_suggest_says_what_is_stored_and_what_still_waits(event: ProblematicEvent) -> None:
+    ProblematicMappingFactory.create(event=event, state="succeeded")
+    stored = f"1 test is mapped to {event} and stored; the next sync of the product confirms it."
+    assert desk("suggest", str(event)).stdout == f"{stored} Nothing in the database hints at others.\n"
+    ProblematicMappingFactory.create_batch(2, event=event)
+    waiting = f"2 tests are mapped to {event} and not stored yet."
+    assert desk("suggest", str(event)).stdout == f"{stored} {waiting} Nothing in the database hints at others.\n"
+    resolve(event)
+    ended = f"Event {event} is resolved: It was read through. Nothing in the database hints at what was hidden.\n"
+    assert desk("suggest", str(event)).stdout == ended
+
+
 # clear ----------------------------------------------------------------------------------------------------------------
 
 
@@ -319,13 +371,62 @@ def test_clearing_asks_first(
 ) -> None:
     with answering(monkeypatch, answer):
         outcome = desk("clear")
-    assert outcome.stderr.startswith("Clear 2 events with their mappings? [y/N] ")
+    assert outcome.stderr.startswith("Clear 2 events (2 still open) with 4 mapped test ids? [y/N] ")
     assert ProblematicEvent.objects.open().count() == (0 if cleared else 2)
     if cleared:
         assert (outcome.code, outcome.stdout) == (0, "Cleared 2 position ranges with 4 mapped ids.\n")
     else:
         assert (outcome.code, outcome.stdout) == (1, "")
         assert outcome.stderr.endswith("Nothing was cleared.\n")
+
+
+class Answer:
+    """Somebody who takes a while to say yes, while something happens."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self._meanwhile = meanwhile
+
+    def readline(self) -> str:
+        self._meanwhile()
+        return "y\n"
+
+
+def test_what_was_found_while_clear_waited_for_the_answer_stays(
+    two_events: list[ProblematicEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve(two_events[1])
+    found: list[ProblematicEvent] = []
+    meanwhile = Answer(lambda: found.append(ProblematicEventFactory.create(product=two_events[0].product)))
+    monkeypatch.setattr("sys.stdin", meanwhile)
+    outcome = desk("clear")
+    assert outcome == Outcome(
+        0,
+        "Cleared 2 position ranges with 4 mapped ids.\n",
+        "Clear 2 events (1 still open) with 4 mapped test ids? [y/N] ",
+    )
+    assert list(ProblematicEvent.objects.open()) == found
+
+
+def test_an_event_whose_mapped_tests_changed_while_clear_waited_is_left_out_and_named(
+    two_events: list[ProblematicEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = two_events[1]
+    monkeypatch.setattr("sys.stdin", Answer(lambda: triage.map_tests(second, [5])))
+    outcome = desk("clear", "--json")
+    assert (outcome.code, outcome.json) == (3, {"position_ranges_cleared": 1, "test_ids_cleared": 4})
+    said = f"What is mapped to {second} changed meanwhile, so it stays. Look again, then clear.\n"
+    assert outcome.stderr.endswith(f"? [y/N] {said}")
+    assert (states(), list(ProblematicEvent.objects.open())) == ({5: "queued"}, [second])
+
+
+def test_a_clear_of_nothing_but_what_changed_meanwhile_is_refused(
+    event: ProblematicEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Answer(lambda: triage.map_tests(event, [5])))
+    outcome = desk("clear")
+    assert (outcome.code, outcome.stdout) == (1, "")
+    assert f"What is mapped to {event} changed meanwhile, so it stays." in outcome.stderr
+    assert (states(), event.history.filter(action="cleared").exists()) == ({5: "queued"}, False)
 
 
 def test_clearing_with_nobody_to_answer_changes_nothing(
@@ -412,3 +513,15 @@ def test_a_command_that_makes_no_sense_is_wrong_usage(db: None, arguments: list[
 def test_the_command_works_from_a_shell(two_events: list[ProblematicEvent], database_url: str) -> None:
     shown = finish(start(database_url, "problematic", "list"))
     assert (shown.code, without_padding(shown.stdout)) == (0, GOLDEN_LIST)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=str)
+def test_a_reader_who_has_seen_enough_of_a_list_ends_it_without_a_word(database_url: str, options: list[str]) -> None:
+    ProblematicEventFactory.create_batch(150)
+    with start(database_url, "problematic", "list", *options) as listing:
+        assert listing.stdout
+        assert listing.stdout.read(1)
+        listing.stdout.close()
+        assert listing.stderr
+        assert (listing.stderr.read(), listing.wait(60)) == ("", 128 + signal.SIGPIPE)

@@ -167,6 +167,19 @@ def test_what_somebody_else_retries_is_busy(event: ProblematicEvent, sandbox: Sa
     assert sandbox.stats.total == 0
 
 
+def test_what_somebody_else_retries_beside_our_tests_is_a_note_and_no_failure(
+    event: ProblematicEvent, world: World
+) -> None:
+    ours = world.tests_of(event.product_id)[0]
+    triage.map_tests(event, [5, ours])
+    claims.claim(event.mappings.get(test_id=5).pk, "somebody")
+    done = desk("retry", "--all")
+    assert (done.code, done.stdout) == (
+        0,
+        "Retried 1: 1 succeeded, 0 failed.\n- Test 5 is being retried elsewhere.\n",
+    )
+
+
 def test_a_product_nobody_knows_is_wrong_usage(event: ProblematicEvent) -> None:
     outcome = desk("retry", "77")
     assert outcome.code == 2

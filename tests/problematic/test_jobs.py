@@ -118,6 +118,56 @@ def test_a_job_that_nothing_can_come_of_is_not_started(event: ProblematicEvent, 
     assert counts(finished(jobs.start(chosen()))) == ("partial", 1, 0, 1)
 
 
+def test_of_many_retries_of_an_event_started_together_one_begins_and_the_others_name_it(
+    sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int]
+) -> None:
+    triage.map_tests(event, [NO_SUCH_TEST, its_tests[0]])
+    together, go_on = threading.Barrier(6), threading.Event()
+    sandbox.faults.when("test", lambda _: go_on.wait(60))
+    begun: list[RetryJob] = []
+    refused: list[str] = []
+
+    def begin(number: int) -> None:
+        together.wait(60)
+        try:
+            begun.append(jobs.start(choice.of_event(event) if number % 2 else choice.of_product(event.product)))
+        except AlreadyClaimed as told:
+            refused.append(str(told))
+        connection.close()
+
+    threads = [threading.Thread(target=begin, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    go_on.set()
+    [job] = begun
+    assert refused == [f"Everything mapped there is being retried by {job} right now. Wait for the result."] * 5
+    assert counts(finished(job)) == ("partial", 2, 1, 1)
+    assert event.attempts.count() == 2
+    assert counts(finished(jobs.start(chosen()))) == ("partial", 1, 0, 1)
+
+
+def test_a_job_leaves_what_another_is_about_to_that_one_and_says_so(
+    event: ProblematicEvent, its_tests: list[int]
+) -> None:
+    triage.map_tests(event, [NO_SUCH_TEST, its_tests[0]])
+    other = RetryJobFactory.create(mapping_ids=[event.mappings.get(test_id=NO_SUCH_TEST).pk])
+    job = finished(jobs.start(choice.of_event(event)))
+    assert counts(job) == ("succeeded", 1, 1, 0)
+    assert job.notes == [f"Left out what {other} is retrying right now: 1 test."]
+
+
+def test_a_test_that_is_being_retried_elsewhere_does_not_make_a_job_partial(
+    event: ProblematicEvent, its_tests: list[int]
+) -> None:
+    triage.map_tests(event, its_tests[:2])
+    claims.claim(event.mappings.get(test_id=its_tests[0]).pk, "somebody")
+    job = run()
+    assert (counts(job), job.errors) == (("succeeded", 1, 1, 0), [])
+    assert job.notes == [f"Test {its_tests[0]} is being retried elsewhere."]
+
+
 def test_what_a_job_leaves_out_and_what_else_to_know_are_notes_and_no_errors(
     event: ProblematicEvent, its_tests: list[int]
 ) -> None:

@@ -3,7 +3,9 @@
 import json
 import threading
 from argparse import ArgumentParser, ArgumentTypeError
-from itertools import chain, islice
+from dataclasses import replace
+from itertools import chain
+from shutil import get_terminal_size
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -11,9 +13,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 from rich.table import Table
 
-from problematic import choice, claims, listings, suggestions, triage
+from problematic import cards, choice, claims, listings, suggestions, triage
 from problematic.choice import Choice
 from problematic.models import EVENT_PREFIX, ProblematicEvent
+from problematic.offer import Offer
 from problematic.retry import retry_mappings
 from problematic.triage import AlreadyClaimed, NothingToRetry, Scope, TriageRefused
 from problematic.worker import RetryResult
@@ -21,13 +24,14 @@ from sync import customers
 from sync.management.base import BUSY, FAILED, PARTIAL, USAGE, DeskCommand, stopping
 from sync.models import Customer, Product
 from sync.public_ids import NoSuchId, find
-from sync.summaries import when
 
-#: So many events are read and shown at a time.
+#: So many events are read at a time.
 _CARDS = 100
 
 #: Seconds within which a test that somebody else is retrying has most likely been fetched.
 _RETRY_AFTER = 10
+
+_NONE = "No failed sync events are open. With --all, resolved and cleared ones are listed too."
 
 _HINT = "Map tests to an event with: manage.py problematic map-tests EVENT ID [ID ...]"
 
@@ -96,20 +100,22 @@ class Command(DeskCommand):
         return code
 
     def _list(self, options: dict[str, Any]) -> int:
-        events = listings.events(_customers(options), options["product_ids"], everything=options["all"])
+        chosen = _customers(options)
+        events = listings.events(chosen, _products(options, chosen), everything=options["all"])
         if options["json"]:
             self._print_documents(events)
             return 0
-        rows = listings.with_mapped(events.select_related("product").defer("product__raw")).iterator(_CARDS)
-        cards = map(_card, rows)
-        if not (first := list(islice(cards, _CARDS))):
-            self.stdout.write("No failed sync events are open. With --all, resolved and cleared ones are listed too.")
-            return 0
-        self.show(*first)
-        while more := list(islice(cards, _CARDS)):
-            self.show(*more)
-        self.stdout.write(_HINT)
+        rows = listings.with_stored(listings.with_mapped(events.select_related("product").defer("product__raw")))
+        width, said = self._width(), _NONE
+        for event in rows.iterator(_CARDS):
+            self.stdout.write(cards.card(event, width), ending="")
+            said = _HINT
+        self.stdout.write(said)
         return 0
+
+    def _width(self) -> int:
+        """Of a card: no wider than the terminal, so that the frame stays whole."""
+        return min(cards.WIDTH, get_terminal_size().columns) if self.stdout.isatty() else cards.WIDTH
 
     def _print_documents(self, events: "QuerySet[ProblematicEvent]") -> None:
         """One JSON document, written while it is read: a list of any length needs little memory."""
@@ -149,7 +155,7 @@ class Command(DeskCommand):
         if options["json"]:
             self.print_json({"suggestions": [suggestions.as_json(each) for each in found]})
         elif not found:
-            self.stdout.write(f"Nothing in the database hints at what is hidden in {event}. Look it up in TestIO.")
+            self.stdout.write(suggestions.nothing_found(event))
         else:
             table = Table("Test", "Title", "Why", title=f"May be hidden in {event} (unreadable there: {event.size})")
             for each in found:
@@ -187,17 +193,20 @@ class Command(DeskCommand):
         self.print_json({name: getattr(result, name) for name in counts})
 
     def _clear(self, options: dict[str, Any]) -> int:
-        scope = Scope(_customers(options), options["product_ids"], options["resolved_only"])
-        count = scope.events().count()
-        if count and not options["yes"] and not self.confirmed(f"Clear {count} events with their mappings?"):
-            self.say("Nothing was cleared.")
-            return FAILED
+        chosen = _customers(options)
+        scope = Scope(chosen, _products(options, chosen), options["resolved_only"])
+        agreed = None
+        if not options["yes"] and (offer := Offer.of(scope)).events:
+            if not self.confirmed(offer.question):
+                self.say("Nothing was cleared.")
+                return FAILED
+            scope, agreed = replace(scope, event_ids=offer.test_ids.keys()), offer.test_ids
         claims.release_abandoned()
-        cleared = triage.clear(scope)
+        cleared = triage.clear(scope, agreed=agreed)
         ranges, tests = cleared.position_ranges_cleared, cleared.test_ids_cleared
         if options["json"]:
             self.print_json({"position_ranges_cleared": ranges, "test_ids_cleared": tests})
-        elif not count:
+        elif not ranges:
             self.stdout.write("There is nothing to clear.")
         else:
             self.stdout.write(f"Cleared {ranges} position ranges with {tests} mapped ids.")
@@ -212,6 +221,15 @@ def _event(text: str) -> ProblematicEvent:
 
 def _customers(options: dict[str, Any]) -> list[Customer]:
     return [customers.find(options["customer"])] if options["customer"] else list(Customer.objects.all())
+
+
+def _products(options: dict[str, Any], chosen: list[Customer]) -> list[int]:
+    """Those that were named; refused when one is not there, which would read as if all were well with it."""
+    named: list[int] = options["product_ids"]
+    if unknown := choice.unknown_products(chosen, named):
+        whose = f"Customer {chosen[0]} has" if len(chosen) == 1 else "There is"
+        raise CommandError(f"{whose} no product {', '.join(map(str, unknown))}.", returncode=USAGE)
+    return named
 
 
 def _choice(options: dict[str, Any]) -> Choice:
@@ -233,27 +251,3 @@ def _event_of(text: str, name: str | None) -> ProblematicEvent:
     if name is not None and customers.find(name) != owner:
         raise CommandError(f"Event {event} belongs to customer {owner}, not to {name}.", returncode=USAGE)
     return event
-
-
-def _card(event: Any) -> Table:
-    """``event`` is a ``ProblematicEvent`` with its ``mapped_test_ids``."""
-    ids: list[int] = event.mapped_test_ids
-    table = Table(title=f"{event} · {event.get_status_display()}", show_header=False, title_justify="left", width=100)
-    table.add_column(width=10)  # the same for all cards, so that they stand below each other
-    table.add_column(ratio=1)
-    table.add_row("Event", str(event.event_id))
-    table.add_row("Product", str(event.product))
-    table.add_row("Positions", f"{event.position_range} ({event.size} unreadable)")
-    seen = "once" if event.occurrences == 1 else f"{event.occurrences} times, last"
-    table.add_row("Attempts", f"{event.recovery_attempts}, seen {seen} {when(event.last_seen_at)}")
-    table.add_row("Before", _neighbour(event.boundary_before_id, event.boundary_before_end_at, "top of the list"))
-    table.add_row("After", _neighbour(event.boundary_after_id, event.boundary_after_end_at, "end of the list"))
-    count = "1 test" if len(ids) == 1 else f"{len(ids)} tests"
-    table.add_row("Mapped", f"{', '.join(map(str, ids))} ({count})" if ids else "(none)")
-    if event.resolution:
-        table.add_row("Resolution", event.resolution)
-    return table
-
-
-def _neighbour(test_id: int | None, end_at: Any, absent: str) -> str:
-    return f"test {test_id}, ends {when(end_at) if end_at else 'never'}" if test_id else absent

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db.models.functions import Now
@@ -10,7 +11,7 @@ from pytest_django import Settings
 
 from problematic import claims, triage
 from problematic.models import MappingState, ProblematicEvent, ProblematicMapping
-from problematic.retry import retry_mappings
+from problematic.retry import retry_due, retry_mappings
 from problematic.triage import AlreadyClaimed
 from problematic.worker import RetryResult, worker_name
 from sync.limiter import PostgresLimiter
@@ -106,9 +107,65 @@ def test_what_somebody_else_is_retrying_is_left_to_them(event: ProblematicEvent,
     claims.claim(mapping_of(theirs).pk, "somebody else")
     result = retry()
     sentence = f"Test {theirs} is being retried elsewhere."
-    assert result == RetryResult(tests_retried=1, tests_succeeded=1, errors=[sentence], elsewhere=[theirs])
+    assert result == RetryResult(tests_retried=1, tests_succeeded=1, notes=[sentence], elsewhere=[sentence])
     assert states() == {theirs: "running", ours: "succeeded"}
     assert mapping_of(theirs).claimed_by == "somebody else"
+
+
+def test_a_test_that_is_being_retried_for_another_event_is_left_to_that_one(
+    sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int]
+) -> None:
+    other = ProblematicEventFactory.create(product=event.product)
+    theirs, ours = its_tests[:2]
+    map_to(event, theirs, ours)
+    map_to(other, theirs)
+    claims.claim(other.mappings.get().pk, "somebody else")
+    sentence = f"Test {theirs} is being retried for event {other}."
+    result = retry_mappings(event.mappings.all())
+    assert result == RetryResult(tests_retried=1, tests_succeeded=1, notes=[sentence], elsewhere=[sentence])
+    left = event.mappings.get(test_id=theirs)
+    assert (left.state, left.attempts, left.history.count()) == (MappingState.QUEUED, 0, 0)
+    asked = sandbox.stats.total
+    with pytest.raises(AlreadyClaimed, match=rf"^{sentence} Wait for the result\.$"):
+        retry_mappings(event.mappings.all())
+    assert retry_due(event.product.customer) == RetryResult()
+    assert sandbox.stats.total == asked
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_events_with_the_same_test_one_retries_it_and_the_others_are_told(
+    sandbox: SandboxServer, event: ProblematicEvent, its_tests: list[int]
+) -> None:
+    events = [event, *ProblematicEventFactory.create_batch(4, product=event.product)]
+    for each in events:
+        map_to(each, its_tests[0])
+    together, go_on = threading.Barrier(len(events)), threading.Event()
+    sandbox.faults.when("test", lambda _: go_on.wait(60))
+    said: list[str] = []
+
+    def retry_one(each: ProblematicEvent) -> None:
+        together.wait(60)
+        try:
+            said.append(f"{retry_mappings(each.mappings.all()).tests_succeeded} stored")
+        except AlreadyClaimed as told:
+            said.append(str(told))
+            if len(said) == len(events) - 1:
+                go_on.set()
+
+    threads = [threading.Thread(target=elsewhere(partial(retry_one, each))) for each in events]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(said) == len(events), "the end of all retries")
+    for thread in threads:
+        thread.join()
+    *told, last = said
+    assert last == "1 stored"
+    assert all(each.startswith(f"Test {its_tests[0]} is being retried for event evt_") for each in told)
+    assert sorted(ProblematicMapping.objects.values_list("state", "attempts")) == [
+        *[("queued", 0)] * (len(events) - 1),
+        ("succeeded", 1),
+    ]
+    assert sandbox.stats.total == 2  # the test and its bugs
 
 
 def test_when_somebody_else_is_retrying_all_of_it_that_is_the_answer(
