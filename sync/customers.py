@@ -1,6 +1,7 @@
 """Customers as operators handle them: found by name, added with a checked token, removed, made the default."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from uuid import uuid4
@@ -9,11 +10,15 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from sync import leases, store
+from sync import leases, schedule, store
 from sync.limiter import LocalLimiter
 from sync.models import Customer
 from sync.pipeline import SyncBusy
 from sync.testio.client import TestIOClient
+from sync.testio.payloads import Unstorable, parse_product
+
+#: So many product ids are named in a sentence.
+_SHOWN = 20
 
 
 class CustomerError(Exception):
@@ -53,11 +58,13 @@ def find(name: str | None) -> Customer:
 
 
 def add(new: NewCustomer, *, check: bool = True) -> Customer:
-    """Create a customer, after one call that proves the token (unless ``check`` is off).
+    """Create a customer, after one call that proves the token and its products (unless ``check`` is off).
 
     The first customer becomes the default. Raises ``InvalidCustomer``, ``CustomerError`` when the name is taken, or
     the ``TestIOError`` of the check.
     """
+    if impossible := sorted(pk for pk in new.product_ids if pk < 1):
+        raise InvalidCustomer(f"product_ids: {_listed(impossible)} can be no product: ids are whole numbers from 1 on.")
     customer = Customer(
         name=new.name, api_base_url=new.api_base_url, product_ids=sorted(new.product_ids), sync_since=new.sync_since
     )
@@ -65,14 +72,27 @@ def add(new: NewCustomer, *, check: bool = True) -> Customer:
     try:
         customer.full_clean()
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise _refusal(new.name, error) from None
     if check:
-        _check_token(new)
+        _refuse_unknown(new.product_ids, _check_token(new.api_base_url, new.token))
     with transaction.atomic():
         customer.save()
         if new.default or not Customer.objects.filter(is_default=True).exists():
             set_default(customer)
     return customer
+
+
+def set_token(customer: Customer, token: str, *, check: bool = True) -> None:
+    """Change a customer's token, after one call that proves it (unless ``check`` is off).
+
+    Ends a pause, and makes all its products due at once. Raises the ``TestIOError`` of the check.
+    """
+    if check:
+        _check_token(customer.api_base_url, token)
+    customer.set_token(token)
+    with transaction.atomic():
+        customer.save(update_fields=["encrypted_token"])
+        schedule.resume(customer.pk)
 
 
 def set_default(customer: Customer) -> None:
@@ -125,11 +145,31 @@ def ensure_from_environment() -> None:
         # Two first commands at once: the other one was quicker.
 
 
-def _check_token(new: NewCustomer) -> None:
-    """One call that any good token can make; before the customer has a row, so no transaction waits for TestIO."""
-    timeout = settings.TESTIO_HTTP_TIMEOUT
-    with TestIOClient(new.api_base_url, new.token, limiter=LocalLimiter(1), timeout=timeout) as client:
-        client.products()
+def _check_token(api_base_url: str, token: str) -> list[int]:
+    """One call that any good token can make, outside of any transaction; the ids of the products it may read."""
+    with TestIOClient(api_base_url, token, limiter=LocalLimiter(1), timeout=settings.TESTIO_HTTP_TIMEOUT) as client:
+        return sorted(_ids(client.products()))
+
+
+def _ids(payloads: Iterable[object]) -> Iterator[int]:
+    """One that cannot be read is left to the first sync, which names it."""
+    for payload in payloads:
+        with suppress(Unstorable):
+            yield parse_product(payload).id
+
+
+def _refuse_unknown(wanted: Collection[int], known: list[int]) -> None:
+    if unknown := sorted(set(wanted) - set(known)):
+        has = f"It has {_listed(known)}" if known else "It has none"
+        raise InvalidCustomer(
+            f"product_ids: TestIO has no {_listed(unknown)} for this token. {has}. "
+            "Correct the ids, or say --no-check to add the customer all the same."
+        )
+
+
+def _listed(ids: list[int]) -> str:
+    shown = ", ".join(map(str, ids[:_SHOWN]))
+    return f"{shown} and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else shown
 
 
 def _known() -> str:
@@ -137,7 +177,9 @@ def _known() -> str:
     return f"Known: {names}." if names else "None is configured yet: `manage.py customer add` adds one."
 
 
-def _refusal(error: ValidationError) -> CustomerError:
+def _refusal(name: str, error: ValidationError) -> CustomerError:
     codes = {each.code for errors in error.error_dict.values() for each in errors}
     sentences = " ".join(f"{field}: {' '.join(said)}" for field, said in error.message_dict.items())
-    return CustomerError(sentences) if codes == {"unique"} else InvalidCustomer(sentences)
+    if codes == {"unique"}:
+        return CustomerError(f"{sentences} `manage.py customer set-token {name}` changes its token.")
+    return InvalidCustomer(sentences)

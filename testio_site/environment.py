@@ -9,12 +9,13 @@ import re
 import secrets
 import tempfile
 from contextlib import suppress
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import parse_qsl
 
 from django.core.exceptions import ImproperlyConfigured
+from dotenv.parser import parse_stream
 from psycopg import Error as DriverError
 from psycopg import conninfo, pq
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -59,6 +60,12 @@ def _api_address(url: str) -> str:
     if not address.is_safe(url):
         raise ValueError(address.RULE)
     return url.rstrip("/")
+
+
+def _day_that_has_come(day: date) -> date:
+    if day > datetime.now(UTC).date():
+        raise ValueError(f"must not be a day that is still to come: every test ended before it (it is '{day}')")
+    return day
 
 
 def _broker_address(secret: SecretStr) -> SecretStr:
@@ -125,7 +132,7 @@ class Environment(BaseSettings):
     testio_customer_api_token: Annotated[SecretStr, AfterValidator(_filled)] | None = None
     testio_customer_name: Annotated[str, AfterValidator(_slug)] = "default"
     testio_product_ids: Ids = []
-    testio_sync_since: date | None = None
+    testio_sync_since: Annotated[date, AfterValidator(_day_that_has_come)] | None = None
 
     testio_http_timeout: float = Field(90, ge=1, le=300)
     testio_lock_timeout: int = Field(600, ge=5, le=86_400)
@@ -155,12 +162,32 @@ class Environment(BaseSettings):
 def read_environment() -> Environment:
     """Raises InvalidEnvironment with one message that names every variable at fault."""
     try:
-        return Environment.from_file(_env_file())
+        path = _env_file()
+        if path is not None and path.is_file():
+            _refuse_unreadable_lines(path)
+        return Environment.from_file(path)
     except ValidationError as refusal:
         # The chained error would show the values, and among them the secrets.
         raise InvalidEnvironment(_explain(refusal)) from None
     except UnicodeDecodeError:
         raise InvalidEnvironment(f"The file {_env_file()} is not UTF-8 text. Save it as UTF-8.") from None
+
+
+def _refuse_unreadable_lines(path: Path) -> None:
+    """They would be left out without a word. What stands there is not shown: it may be a secret."""
+    with path.open(encoding="utf-8") as file:
+        faulty = [binding.original for binding in parse_stream(file) if binding.error]
+    numbers = [each.line + _empty_lines_before(each.string) for each in faulty]
+    if numbers:
+        where = f"line {numbers[0]}" if len(numbers) == 1 else f"lines {', '.join(map(str, numbers))}"
+        raise InvalidEnvironment(
+            f"The file {path} cannot be read in {where}. Write NAME=value, and close every quotation mark."
+        )
+
+
+def _empty_lines_before(text: str) -> int:
+    """The parser counts them as part of the line that follows them."""
+    return text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def _env_file() -> Path | None:

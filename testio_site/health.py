@@ -60,9 +60,9 @@ def _database() -> dict[str, str]:
 
 
 @cache
-def _migrations() -> set[tuple[str, str]]:
-    """Those this version of the program needs, the last of each app: with it come the others."""
-    return set(MigrationLoader(None, ignore_no_migrations=True).graph.leaf_nodes())
+def _migrations() -> frozenset[tuple[str, str]]:
+    """All that this version of the program needs, and `migrate` would apply to an empty database."""
+    return frozenset(MigrationLoader(None, ignore_no_migrations=True).graph.nodes)
 
 
 def _applied_migrations() -> set[tuple[str, str]]:

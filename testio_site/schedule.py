@@ -1,7 +1,8 @@
 """What beat does when, and how it gets there: rows of django-celery-beat, made once and then the operator's.
 
 Intervals only: a crontab would mean another hour twice a year. Beat on two machines ticks twice, which harms nothing,
-because what a tick finds due is claimed by one of them.
+because what a tick finds due is claimed by one of them. How long a tick may wait for a worker is in
+``testio_site.beat``.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A task and the seconds between two of its ticks; one that waited longer than that for a worker is dropped."""
+    """A task and the seconds between two of its ticks."""
 
     name: str
     task: str
@@ -52,16 +53,18 @@ ENTRIES = (
 
 
 def create_missing() -> None:
-    """After each migration: creates entries that are not there, by name, and leaves the others as they are."""
-    known = set(PeriodicTask.objects.values_list("name", flat=True))
-    missing = [entry for entry in ENTRIES if entry.name not in known]
+    """After each migration: creates an entry for each task that has none, and leaves the others as they are.
+
+    Whatever they are called by now, however rare they are, and whether they are enabled or not.
+    """
+    known = set(PeriodicTask.objects.values_list("task", flat=True))
+    missing = [entry for entry in ENTRIES if entry.task not in known]
     PeriodicTask.objects.bulk_create(
         [
             PeriodicTask(
                 name=entry.name,
                 task=entry.task,
                 interval=_interval(entry.seconds),
-                expire_seconds=entry.seconds,
                 description=entry.description,
             )
             for entry in missing

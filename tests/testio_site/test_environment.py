@@ -4,7 +4,7 @@ import re
 import stat
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -171,6 +171,35 @@ def test_the_process_wins_over_the_file(read: Read, tmp_path: Path) -> None:
     file.write_text("TESTIO_PAGE_SIZE=50\nTESTIO_LOCK_TIMEOUT=30 # a remark\nSOMETHING_ELSE=1\n")
     environment = read(ENV_FILE=str(file), TESTIO_PAGE_SIZE="20")
     assert (environment.testio_page_size, environment.testio_lock_timeout) == (20, 30)
+
+
+def test_a_day_to_come_is_refused_and_today_is_not(read: Read) -> None:
+    today = datetime.now(UTC).date()
+    assert read(TESTIO_SYNC_SINCE=today.isoformat()).testio_sync_since == today
+    assert refused(read, TESTIO_SYNC_SINCE="2099-01-01") == {
+        "TESTIO_SYNC_SINCE": "must not be a day that is still to come: every test ended before it (it is '2099-01-01')."
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('DJANGO_SECRET_KEY="hunter2', "line 1"),
+        ("# a remark\nTESTIO_PAGE_SIZE=50\n\n\nDJANGO_SECRET_KEY='hunter2\nDJANGO_DEBUG=1\n", "line 5"),
+        ('DJANGO_DEBUG=1\r\n\r\nDJANGO_SECRET_KEY="hunter2\r\n', "line 3"),
+        ("TESTIO_CUSTOMER_API_TOKEN: hunter2\nDJANGO_DEBUG=1\n=hunter2\n", "lines 1, 3"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named_without_being_shown(
+    read: Read, tmp_path: Path, text: str, where: str
+) -> None:
+    file = tmp_path / "desk.env"
+    file.write_bytes(text.encode())
+    with pytest.raises(InvalidEnvironment) as refusal:
+        read(ENV_FILE=str(file))
+    assert str(refusal.value) == (
+        f"The file {file} cannot be read in {where}. Write NAME=value, and close every quotation mark."
+    )
 
 
 def test_a_file_that_is_not_there_is_named(read: Read, tmp_path: Path) -> None:

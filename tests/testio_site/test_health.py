@@ -58,6 +58,20 @@ def test_a_missing_migration_is_named_with_what_to_do(client: Client) -> None:
     assert found["parts"] == {"database": "ok", "migrations": "1 not applied; run manage.py migrate", "broker": "ok"}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_every_missing_migration_of_an_app_counts(client: Client) -> None:
+    recorder = MigrationRecorder(connection)
+    names = list(recorder.migration_qs.filter(app="auth").order_by("-pk").values_list("name", flat=True)[:3])
+    for name in names:
+        recorder.record_unapplied("auth", name)
+    try:
+        _, found = answer(client, "/ready")
+    finally:
+        for name in reversed(names):
+            recorder.record_applied("auth", name)
+    assert found["parts"]["migrations"] == "3 not applied; run manage.py migrate"
+
+
 @contextmanager
 def database_elsewhere(monkeypatch: pytest.MonkeyPatch, **address: object) -> Iterator[None]:
     parameters = {"host": "127.0.0.1", "password": SECRET, "dbname": "desk", **address}

@@ -16,18 +16,18 @@ from testio_site.celery import app
 pytestmark = pytest.mark.django_db
 
 
-def entries() -> dict[str, tuple[str, str, bool, int]]:
+def entries() -> dict[str, tuple[str, str, bool, int | None]]:
     rows = PeriodicTask.objects.select_related("interval")
     return {row.name: (row.task, str(row.interval), row.enabled, row.expire_seconds) for row in rows}
 
 
 def test_a_migrated_database_has_the_whole_schedule_in_intervals() -> None:
     assert entries() == {
-        "Refresh what is due": ("sync.tasks.claim_due_products", "every 10 seconds", True, 10),
-        "Read products completely": ("sync.tasks.full_sweep", "every 5 minutes", True, 300),
-        "Retry mapped tests": ("problematic.tasks.retry_due_mappings", "every minute", True, 60),
-        "Release what dead processes held": ("sync.tasks.release_stale", "every 10 seconds", True, 10),
-        "Forget old runs": ("sync.tasks.prune_history", "every day", True, 86_400),
+        "Refresh what is due": ("sync.tasks.claim_due_products", "every 10 seconds", True, None),
+        "Read products completely": ("sync.tasks.full_sweep", "every 5 minutes", True, None),
+        "Retry mapped tests": ("problematic.tasks.retry_due_mappings", "every minute", True, None),
+        "Release what dead processes held": ("sync.tasks.release_stale", "every 10 seconds", True, None),
+        "Forget old runs": ("sync.tasks.prune_history", "every day", True, None),
     }
 
 
@@ -42,9 +42,18 @@ def test_the_next_migration_leaves_alone_what_an_operator_changed() -> None:
     PeriodicTask.objects.get(name="Forget old runs").delete()
     call_command("migrate", verbosity=0)
     now = entries()
-    assert now["Refresh what is due"] == ("sync.tasks.claim_due_products", "every 3 hours", False, 10)
-    assert now["Forget old runs"] == ("sync.tasks.prune_history", "every day", True, 86_400)
+    assert now["Refresh what is due"] == ("sync.tasks.claim_due_products", "every 3 hours", False, None)
+    assert now["Forget old runs"] == ("sync.tasks.prune_history", "every day", True, None)
     assert len(now) == len(schedule.ENTRIES)
+
+
+def test_an_entry_of_another_name_and_interval_is_still_the_one_for_its_task() -> None:
+    daily = IntervalSchedule.objects.get(every=1, period=IntervalSchedule.DAYS)
+    PeriodicTask.objects.filter(name="Refresh what is due").update(name="My tick", interval=daily, enabled=False)
+    call_command("migrate", verbosity=0)
+    tasks = list(PeriodicTask.objects.values_list("task", flat=True))
+    assert sorted(tasks) == sorted(entry.task for entry in schedule.ENTRIES)
+    assert entries()["My tick"] == ("sync.tasks.claim_due_products", "every day", False, None)
 
 
 @pytest.mark.django_db(transaction=True)  # it lets go of its connection now and then
@@ -53,8 +62,30 @@ def test_beat_reads_the_schedule_from_the_database_and_adds_nothing_of_its_own()
     scheduler = Scheduler(app=app, lazy=True)
     scheduler.setup_schedule()
     assert set(scheduler.schedule) == {entry.name for entry in schedule.ENTRIES}
-    assert scheduler.schedule["Refresh what is due"].options["expires"] == 10
     assert PeriodicTasks.last_change() == before
+
+
+@pytest.mark.parametrize(
+    ("every", "period", "chosen", "patience"),
+    [
+        (10, IntervalSchedule.SECONDS, None, 60),
+        (5, IntervalSchedule.MINUTES, None, 300),
+        (1, IntervalSchedule.HOURS, None, None),
+        (1, IntervalSchedule.DAYS, None, None),
+        (1, IntervalSchedule.DAYS, 7200, 7200),
+        (10, IntervalSchedule.SECONDS, 15, 15),
+    ],
+)
+def test_how_long_a_tick_may_wait_for_a_worker_follows_from_its_interval_unless_it_is_set(
+    every: int, period: str, chosen: int | None, patience: int | None
+) -> None:
+    interval, _ = IntervalSchedule.objects.get_or_create(every=every, period=period)
+    tick = PeriodicTask.objects.get(name="Refresh what is due")
+    tick.interval, tick.expire_seconds = interval, chosen
+    tick.save()
+    entry = Scheduler.Entry(tick, app=app)
+    assert entry.options.get("expires") == patience
+    assert next(entry).options.get("expires") == patience
 
 
 def test_any_thread_of_the_site_sends_tasks_with_our_app() -> None:

@@ -1,4 +1,4 @@
-"""Add, list and remove customers; say which one commands mean by default."""
+"""Add, list and remove customers, change their tokens; say which one commands mean by default."""
 
 import getpass
 import sys
@@ -23,18 +23,26 @@ class Command(DeskCommand):
         actions = parser.add_subparsers(dest="action", required=True)
         add = actions.add_parser("add", help="Add a customer; its token is checked with one call.")
         add.add_argument("--name", required=True, help="Letters, digits, hyphens and underscores.")
-        add.add_argument("--token", help="The API token. Better left out: it is then asked for, or read from a pipe.")
+        self._add_token_arguments(add)
         add.add_argument("--base-url", default=settings.TESTIO_CUSTOMER_API_BASE_URL)
         add.add_argument("--product-ids", nargs="+", type=int, default=[], metavar="ID", help="Keep only these.")
         add.add_argument("--sync-since", metavar="DATE", help="Leave out tests that ended before this day.")
         add.add_argument("--default", action="store_true", help="Commands mean this customer when none is named.")
-        add.add_argument("--no-check", action="store_true", help="Do not call TestIO now.")
         self.add_json_argument(add)
         self.add_json_argument(actions.add_parser("list", help="List the customers."))
+        token = actions.add_parser("set-token", help="Change a customer's token, and end the pause of a refused one.")
+        token.add_argument("name")
+        self._add_token_arguments(token)
+        self.add_json_argument(token)
         remove = actions.add_parser("remove", help="Remove a customer and everything synced for it.")
         remove.add_argument("name")
         remove.add_argument("--yes", action="store_true", help="Do not ask.")
         actions.add_parser("set-default", help="Make a customer the default.").add_argument("name")
+
+    def _add_token_arguments(self, parser: ArgumentParser) -> None:
+        hint = "The API token. Better left out: it is then asked for, or read from a pipe."
+        parser.add_argument("--token", help=hint)
+        parser.add_argument("--no-check", action="store_true", help="Do not call TestIO now.")
 
     def run(self, **options: Any) -> int:
         getattr(self, f"_{options['action'].replace('-', '_')}")(options)
@@ -70,6 +78,14 @@ class Command(DeskCommand):
             self.stdout.write("No customer is configured. Add one with `manage.py customer add --name NAME`.")
         else:
             self.show(_table(rows))
+
+    def _set_token(self, options: dict[str, Any]) -> None:
+        customer = customers.find(options["name"])
+        customers.set_token(customer, options["token"] or _ask_for_token(), check=not options["no_check"])
+        if options["json"]:
+            self.print_json(_as_json(customer))
+        else:
+            self.stdout.write(f"Customer {customer} has a new token. All its products are due.")
 
     def _remove(self, options: dict[str, Any]) -> None:
         customer = customers.find(options["name"])

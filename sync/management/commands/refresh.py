@@ -10,7 +10,9 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError, connections
 from rich.table import Table
 
+from sync import summaries
 from sync.management.base import BUSY, FAILED, PARTIAL, DeskCommand, stopping
+from sync.models import Customer
 from sync.pipeline.trouble import about_database
 from sync.refresh import AlreadyWatching, Cycle, cycle
 from sync.refresh.watchers import Watch
@@ -42,18 +44,24 @@ class Command(DeskCommand):
 
     def run(self, **options: Any) -> int:
         stop = threading.Event()
+        # Before the cycle: what it pauses itself is in its notes anyway.
+        paused = _about_paused_customers()
         with stopping(stop, self.say):
             if options["watch"] and not options["dry_run"]:
-                return self._watch(stop, options)
+                return self._watch(stop, paused, options)
             done = cycle(stop=stop, dry_run=options["dry_run"])
+        done.notes += paused
         self._report(done.as_json(), options)
-        return _exit_code(done)
+        code = _exit_code(done)
+        return PARTIAL if paused and not code and not options["dry_run"] else code
 
-    def _watch(self, stop: threading.Event, options: dict[str, Any]) -> int:
+    def _watch(self, stop: threading.Event, paused: list[str], options: dict[str, Any]) -> int:
         totals = Counter({"cycles": 0} | _numbers(Cycle()))
         try:
             with Watch(stop) as watch:
                 self.say(f"Watching for what comes due, every {PAUSE:.0f} seconds. SIGTERM or Ctrl-C ends it.")
+                for note in paused:
+                    self.say(note)
                 while not stop.is_set():
                     totals.update(self._cycle(watch, stop))
                     stop.wait(PAUSE)
@@ -61,7 +69,7 @@ class Command(DeskCommand):
             if options["json"]:
                 self.print_json({"status": "busy", "detail": str(error), "exit_code": BUSY})
             raise CommandError(str(error), returncode=BUSY) from None
-        self._report(dict(totals), options)
+        self._report(dict(totals) | {"seconds": round(totals["seconds"], 3)}, options)
         return 0
 
     def _cycle(self, watch: Watch, stop: threading.Event) -> Counter[str]:
@@ -89,6 +97,16 @@ class Command(DeskCommand):
             if name != "dry_run":
                 table.add_row(name.replace("_", " "), str(value))
         self.show(table, *(f"- {note}" for note in notes))
+
+
+def _about_paused_customers() -> list[str]:
+    """A sentence for each: nothing of it is due, so a cycle would not mention it."""
+    return [
+        f"{customer}: not refreshed since {summaries.when(customer.paused_at)}: {customer.paused_reason} "
+        f"It goes on after `manage.py customer set-token {customer}`, or a `manage.py sync --customer {customer}` "
+        "that gets through."
+        for customer in Customer.objects.active().exclude(paused_at=None)
+    ]
 
 
 def _numbers(done: Cycle) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from sync import leases
+from sync import leases, schedule
 from sync.models import Bug, Customer, Person, Product, SyncEvent, Test
 from sync.sandbox import SandboxServer
 from tests.sync.commands.conftest import Manage
@@ -46,15 +46,16 @@ def test_the_token_is_taken_from_standard_input(sandbox: SandboxServer, manage: 
 
 def test_all_that_is_given_is_kept(sandbox: SandboxServer, manage: Manage) -> None:
     make_customer(sandbox, "first", is_default=True)
+    first, second = sorted(sandbox.world.product_ids())
     done = manage(
-        "customer", "add", "--name", "acme", "--base-url", sandbox.base_url, "--product-ids", "9", "5",
+        "customer", "add", "--name", "acme", "--base-url", sandbox.base_url, "--product-ids", str(second), str(first),
         "--sync-since", "2025-03-31", "--default", "--json", stdin=sandbox.token,
     )  # fmt: skip
     assert done.json == {
         "name": "acme",
         "api_base_url": sandbox.base_url,
         "has_token": True,
-        "product_ids": [5, 9],
+        "product_ids": [first, second],
         "sync_since": "2025-03-31",
         "is_active": True,
         "is_default": True,
@@ -79,7 +80,13 @@ def test_without_the_check_no_call_is_made(sandbox: SandboxServer, manage: Manag
     ("arguments", "code", "sentence"),
     [
         (["--name", "no spaces"], 2, "name: Enter a valid “slug” consisting of"),
-        (["--name", "taken"], 1, "name: Customer with this Name already exists."),
+        (
+            ["--name", "taken"],
+            1,
+            "name: Customer with this Name already exists. `manage.py customer set-token taken` changes its token.",
+        ),
+        (["--name", "acme", "--product-ids", "-1", "5"], 2, "product_ids: -1 can be no product: ids are whole"),
+        (["--name", "acme", "--product-ids", "0"], 2, "product_ids: 0 can be no product: ids are whole numbers"),
         (["--name", "acme", "--base-url", "not an address"], 2, "api_base_url: Enter a valid URL."),
         (
             ["--name", "acme", "--base-url", "http://api.test.io/customer/v2"],
@@ -101,6 +108,55 @@ def test_what_cannot_be_added_is_refused_in_one_sentence(
     assert document.json == {"status": "failed", "error": complaint(done), "exit_code": code}
 
 
+def test_products_testio_does_not_have_are_refused_with_those_it_has(sandbox: SandboxServer, manage: Manage) -> None:
+    first, second = sorted(sandbox.world.product_ids())
+    add = ("customer", "add", "--name", "acme", "--base-url", sandbox.base_url, "--product-ids", str(first), "99999")
+    made = calls(sandbox, lambda: _expect(manage(*add, stdin=sandbox.token), 2, ""))
+    assert (made, Customer.objects.count()) == ({"products": 1}, 0)
+    assert complaint(manage(*add, stdin=sandbox.token)) == (
+        f"product_ids: TestIO has no 99999 for this token. It has {first}, {second}. "
+        "Correct the ids, or say --no-check to add the customer all the same."
+    )
+    assert manage(*add, "--no-check", stdin=sandbox.token).code == 0
+    assert Customer.objects.get().product_ids == [first, 99999]
+
+
+def test_a_new_token_is_proven_kept_and_ends_a_pause(
+    customer: Customer, sandbox: SandboxServer, manage: Manage
+) -> None:
+    sync(customer)
+    customer.set_token("an-old-token")
+    customer.save()
+    schedule.pause(customer, "The token was refused.")
+    set_token = ("customer", "set-token", "acme")
+    made = calls(sandbox, lambda: _expect(manage(*set_token, stdin=f"{sandbox.token}\n"), 0, "Customer acme has a new"))
+    assert made == {"products": 1}
+    customer.refresh_from_db()
+    assert (customer.read_token(), customer.paused_at, customer.paused_reason) == (sandbox.token, None, "")
+    assert Product.objects.due().count() == Product.objects.count() == 2
+    again = manage(*set_token, "--token", sandbox.token, "--json")
+    assert (again.code, again.json["name"], again.json["has_token"]) == (0, "acme", True)
+    assert sandbox.token not in again.stdout + again.stderr
+
+
+def test_a_new_token_that_is_refused_changes_nothing_unless_it_is_not_checked(
+    customer: Customer, sandbox: SandboxServer, manage: Manage
+) -> None:
+    schedule.pause(customer, "The token was refused.")
+    refused = manage("customer", "set-token", "acme", stdin="wrong-token")
+    assert (refused.code, refused.stdout) == (1, "")
+    assert complaint(refused).startswith("TestIO does not accept this customer's API token (HTTP 401 for /products).")
+    nothing = manage("customer", "set-token", "acme")
+    assert (nothing.code, complaint(nothing).startswith("No token was given: ")) == (1, True)
+    unknown = manage("customer", "set-token", "acne", stdin=sandbox.token)
+    assert (unknown.code, complaint(unknown)) == (1, 'There is no customer "acne". Known: acme.')
+    customer.refresh_from_db()
+    assert (customer.read_token(), customer.paused_reason) == (sandbox.token, "The token was refused.")
+    made = calls(sandbox, lambda: manage("customer", "set-token", "acme", "--no-check", stdin="wrong-token"))
+    customer.refresh_from_db()
+    assert (made, customer.read_token(), customer.paused_at) == ({}, "wrong-token", None)
+
+
 def test_an_api_that_is_not_there_adds_nothing(manage: Manage) -> None:
     done = manage("customer", "add", "--name", "acme", "--base-url", NOWHERE, "--json", stdin="a-token")
     assert done.json == {"status": "failed", "error": complaint(done), "exit_code": 1}
@@ -108,7 +164,7 @@ def test_an_api_that_is_not_there_adds_nothing(manage: Manage) -> None:
     assert (done.code, Customer.objects.count()) == (1, 0)
 
 
-@pytest.mark.parametrize("arguments", [["add"], ["add", "--name"], ["remove"], [], ["rename", "acme"]])
+@pytest.mark.parametrize("arguments", [["add"], ["add", "--name"], ["remove"], ["set-token"], [], ["rename", "acme"]])
 def test_an_incomplete_command_is_wrong_usage(manage: Manage, arguments: list[str]) -> None:
     done = manage("customer", *arguments)
     assert (done.code, done.stdout) == (2, "")

@@ -5,6 +5,7 @@ import signal
 import pytest
 from django.db.models.functions import Now
 
+from sync import schedule
 from sync.models import Customer, Product, SyncEvent, Watcher
 from sync.models.process import this_host
 from sync.refresh import watching
@@ -12,7 +13,7 @@ from sync.sandbox import SandboxServer
 from sync.sandbox.comparison import compare
 from tests.factories import WatcherFactory
 from tests.sync.commands.conftest import Manage
-from tests.sync.support import finish, free_leases, start, sync, wait_until
+from tests.sync.support import finish, free_leases, make_customer, start, sync, wait_until
 
 
 def test_one_cycle_is_done_and_its_figures_are_one_json_document(
@@ -37,6 +38,43 @@ def test_the_exit_code_tells_how_it_went(customer: Customer, sandbox: SandboxSer
     sandbox.faults.force("/products", 503, times=1_000)
     Product.objects.update(next_sync_at=Now())
     assert manage("refresh").code == 1
+
+
+def test_a_paused_customer_is_a_note_and_exit_code_3(
+    customer: Customer, sandbox: SandboxServer, manage: Manage
+) -> None:
+    sync(customer)
+    retired = make_customer(sandbox, "retired", is_active=False)
+    for each in (customer, retired):
+        schedule.pause(each, "The token was refused.")
+    paused_at = Customer.objects.values_list("paused_at", flat=True).get(pk=customer.pk)
+    note = (
+        f"acme: not refreshed since {paused_at:%Y-%m-%d %H:%M} UTC: The token was refused. It goes on after "
+        "`manage.py customer set-token acme`, or a `manage.py sync --customer acme` that gets through."
+    )
+    done = manage("refresh", "--json")
+    assert (done.code, done.json["due"], done.json["notes"]) == (3, 0, [note])
+    shown = manage("refresh")
+    assert (shown.code, " ".join(shown.stdout.split()).endswith(f"- {note}")) == (3, True)
+    planned = manage("refresh", "--dry-run", "--json")
+    assert (planned.code, planned.json["notes"]) == (0, [note])
+    assert manage("customer", "set-token", "acme", stdin=sandbox.token).code == 0
+    assert manage("refresh").code == 0
+
+
+def test_a_watcher_says_once_which_customers_are_paused(
+    customer: Customer, sandbox: SandboxServer, database_url: str
+) -> None:
+    schedule.pause(customer, "The token was refused.")
+    watcher = start(database_url, "refresh", "--watch")
+    wait_until(lambda: Watcher.objects.filter(cycles__gt=0).exists(), "the first cycle")
+    watcher.send_signal(signal.SIGTERM)
+    done = finish(watcher)
+    assert (done.code, done.stderr.count("The token was refused. It goes on after `manage.py customer set-token")) == (
+        0,
+        1,
+    )
+    assert sandbox.stats.total == 0
 
 
 def test_when_everything_due_is_being_written_it_says_busy(
@@ -79,6 +117,7 @@ def test_a_watcher_refreshes_by_itself_refuses_a_second_one_and_ends_when_told(
     watcher.send_signal(signal.SIGTERM)
     done = finish(watcher)
     assert (done.code, done.json["lists"], done.json["refreshed"], done.json["due"]) == (0, 1, 3, 2)
+    assert done.json["seconds"] == round(done.json["seconds"], 3) > 0
     assert (done.json["cycles"] >= 1, done.json["failed"], done.json["errors"]) == (True, 0, 0)
     assert "Traceback" not in done.stderr
     assert not Watcher.objects.exists()

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from sync import leases, schedule
 from sync.models import Bug, Customer, Person, Product, SyncEvent, Test
+from sync.refresh import claim_due_products
 from sync.sandbox import SandboxServer, World
 from sync.sandbox.comparison import compare
 from tests.factories import WatcherFactory
@@ -208,6 +209,15 @@ def test_status_shows_rows_freshness_and_who_is_writing(
     assert standing["last_run"].startswith(f"{event.public_id}, succeeded, ")
     assert table.code == 0
     assert f"Last run: {event.public_id}, succeeded, " in table.stdout
+
+
+def test_status_shows_what_a_worker_has_in_hand(customer: Customer, manage: Manage) -> None:
+    sync(customer)
+    Product.objects.update(next_sync_at=Now())
+    claim_due_products()
+    [standing] = manage("sync", "--status", "--json").json["customers"]
+    assert [(row["due"], row["claimed_at"] is not None) for row in standing["products"]] == [(False, True)] * 2
+    assert manage("sync", "--status").stdout.count("handed to a worker") == 2
 
 
 def test_dry_run_says_for_each_product_what_would_be_done(
