@@ -6,6 +6,7 @@ import statistics
 import time
 from pathlib import Path
 
+import psutil
 from django.db.models.functions import Now
 
 from sync.models import Customer, Product, SyncEvent, SyncPhase
@@ -149,6 +150,12 @@ def test_a_stopped_worker_finishes_its_page_and_the_product_is_due_at_once(
     assert Product.objects.due().filter(pk=product_id).exists()
 
 
+def is_in_the_middle_of_a_product(worker: Worker) -> bool:
+    children = {child.pid for child in psutil.Process(worker.process.pid).children(recursive=True)}
+    running = SyncPhase.objects.filter(name="tests", status="running", seen__gt=0, event__pid__in=children)
+    return running.exists()
+
+
 def test_another_worker_takes_over_from_a_killed_one_at_once(
     customer: Customer, sandbox: SandboxServer, database_url: str, home: Path, every_second: None
 ) -> None:
@@ -157,10 +164,11 @@ def test_another_worker_takes_over_from_a_killed_one_at_once(
     forget_everything(customer)
     Customer.objects.filter(pk=customer.pk).update(products_due_at=Now())
     sandbox.stats.reset()
-    sandbox.faults.set(latency_ms=100)
-    with Worker(database_url, home, {"TESTIO_PAGE_SIZE": "3"}, beat=True) as first:
-        wait_until(lambda: sandbox.stats.by_kind["tests"] > 2, "the middle of a product")
+    sandbox.faults.set(latency_ms=300)
+    with Worker(database_url, home, {"TESTIO_PAGE_SIZE": "2"}, beat=True) as first:
+        wait_until(lambda: sandbox.stats.by_kind["tests"] > 0, "the first product")
         with Worker(database_url, home, beat=True, processes=2):
+            wait_until(lambda: is_in_the_middle_of_a_product(first), "the middle of a product")
             first.kill()
             killed = time.monotonic()
             wait_until(lambda: SyncEvent.objects.filter(status="interrupted").exists(), "somebody who notices")
