@@ -67,10 +67,6 @@ class Test(Synced):
     def __str__(self) -> str:
         return f"{self.title or 'Untitled test'} ({self.pk})"
 
-    @property
-    def is_final(self) -> bool:
-        return self.status in FINAL_STATUSES
-
 
 class TestFeature(models.Model):
     """A test's own copy of a catalogue feature; TestIO's id. Bugs point here."""
