@@ -34,7 +34,8 @@ lock: $(READY) ## Write requirements.lock from pyproject.toml (ARGS=--upgrade ta
 	  --no-annotate --quiet --custom-compile-command "make lock" --output-file requirements.lock $(ARGS)
 
 demo: $(READY) ## A first sync from a simulated TestIO, then the site (ARGS=--once: without serving)
-	DATABASE_URL= TESTIO_CUSTOMER_API_TOKEN= DATA_DIR=var/demo DJANGO_DEBUG=true $(PY) manage.py demo $(ARGS)
+	DATABASE_URL= TESTIO_CUSTOMER_API_TOKEN= DATA_DIR=var/demo DJANGO_DEBUG=true \
+	  DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1 $(PY) manage.py demo $(ARGS)
 
 test: $(READY) ## Run the tests
 	$(PY) -m pytest -n 2 -m "not stress" $(ARGS)
@@ -53,9 +54,10 @@ bench: $(READY) ## Measure speed and memory, as JSON
 	$(PY) -m bench $(ARGS)
 
 # Fewer threads per worker than its pool has connections, so that no request waits for one.
-run: $(READY) ## Migrate, then serve on HOST and PORT
+run: $(READY) ## Production: migrate, collect static files, then serve on HOST and PORT
 	$(PY) manage.py migrate --noinput
 	$(PY) manage.py collectstatic --noinput
+	$(PY) manage.py check --deploy
 	.venv/bin/granian --interface wsgi --no-ws --host $(HOST) --port $(PORT) --workers $(WORKERS) \
 	  --blocking-threads 16 $(ARGS) testio_site.wsgi:application
 

@@ -46,7 +46,7 @@ EVERYTHING: tuple[type[models.Model], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table's rows, without the columns the database fills in by itself (times of storing)."""
+    """A table's rows, without the columns the database fills in by itself (times of storing, words for the search)."""
 
     name: sql.Identifier
     key: sql.Identifier
@@ -73,7 +73,11 @@ def seconds_to_copy(tables: Iterable[Table]) -> float:
 
 
 def _read_table(model: type[models.Model]) -> Table:
-    fields = [field for field in model._meta.concrete_fields if field.db_default is models.NOT_PROVIDED]
+    fields = [
+        field
+        for field in model._meta.concrete_fields
+        if field.db_default is models.NOT_PROVIDED and not field.generated
+    ]
     name, key = sql.Identifier(model._meta.db_table), sql.Identifier(model._meta.pk.attname)
     names = [sql.Identifier(field.attname) for field in fields]
     with connection.cursor() as cursor:

@@ -1,17 +1,13 @@
 """A data folder of its own for each measurement: a fresh built-in PostgreSQL with its normal durability."""
 
 import os
-import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from testio_site.environment import Environment
-from testio_site.postgres import caretaker
-
-LEAVE_SECONDS = 30
+from testio_site.postgres import throwaway
 
 
 @contextmanager
@@ -26,16 +22,4 @@ def surroundings() -> Iterator[dict[str, str]]:
     try:
         yield kept | {"DATA_DIR": str(folder), "ENV_FILE": ""}
     finally:
-        _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    home = folder / "postgres"
-    if home.is_dir():
-        users = caretaker.lock_file(home / "users.lock")
-        deadline = time.monotonic() + LEAVE_SECONDS
-        while not caretaker.try_lock(users) and time.monotonic() < deadline:
-            time.sleep(0.05)  # the last user, or the caretaker, is still stopping the server
-        caretaker.stop_server(home)
-        os.close(users)
-    shutil.rmtree(folder, ignore_errors=True)
+        throwaway.remove(folder)

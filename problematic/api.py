@@ -13,7 +13,6 @@ from django.db.models.functions import Now
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from ninja import Query, Router, Status
-from ninja.errors import ValidationError
 
 from problematic import audit, choice, claims, jobs, schemas, suggestions, triage
 from problematic.choice import Choice
@@ -26,8 +25,8 @@ from problematic.models import (
     TriageEntry,
 )
 from problematic.triage import Scope
-from sync import customers
-from sync.access import Request, require
+from sync import access, customers
+from sync.access import Access, NotHere, Request, require
 from sync.models import Customer, Product
 from sync.public_ids import find
 
@@ -41,14 +40,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Reading --------------------------------------------------------------------------------------------------------------
 
 
-@router.get("/events", response=schemas.EventPage)
+@router.get("/events", response={200: schemas.EventPage, 404: None})
 def list_events(request: Request, query: Query[schemas.EventQuery]) -> schemas.EventPage:
     """Events, the latest found first; only open ones unless `status` says otherwise.
 
     Pages stay put while events come and go: what appears meanwhile moves nothing from one page to another.
     """
     require(request, "problematic.view_problematicevent")
-    found = list(schemas.EventSummary.of(_events(query)[: query.limit + 1]))
+    found = list(schemas.EventSummary.of(_events(request.access, query)[: query.limit + 1]))
     page = found[: query.limit]
     return schemas.EventPage(events=page, next_cursor=_cursor(page[-1]) if len(found) > query.limit else None)
 
@@ -60,7 +59,7 @@ def read_event(request: Request, event: schemas.EventId) -> schemas.EventDetail:
     mappings = ProblematicMapping.objects.select_related("mapped_by").prefetch_related("history").order_by("test_id")
     history = TriageEntry.objects.select_related("by").order_by("id")
     shown = (Prefetch("mappings", mappings), Prefetch("history", history), "attempts")
-    rows = ProblematicEvent.objects.prefetch_related(*shown)
+    rows = _visible(request.access).prefetch_related(*shown)
     return schemas.EventDetail.of_one(find(rows, EVENT_PREFIX, event))
 
 
@@ -68,7 +67,7 @@ def read_event(request: Request, event: schemas.EventId) -> schemas.EventDetail:
 def suggest(request: Request, event: schemas.EventId) -> schemas.Suggestions:
     """Which tests may be hidden in an event, and why. Maps nothing, asks TestIO nothing."""
     require(request, "problematic.view_problematicevent")
-    found = suggestions.suggest(_event(event))
+    found = suggestions.suggest(_event(request.access, event))
     return schemas.Suggestions(suggestions=[schemas.Suggestion(**suggestions.as_json(each)) for each in found])
 
 
@@ -76,7 +75,7 @@ def suggest(request: Request, event: schemas.EventId) -> schemas.Suggestions:
 def read_job(request: Request, job: schemas.JobId) -> schemas.RetryProgress:
     """How far a retry has come, by UUID, public id or an unambiguous beginning of either."""
     require(request, "problematic.view_problematicevent")
-    row = find(RetryJob.objects.select_related("requested_by"), JOB_PREFIX, job)
+    row = find(RetryJob.objects.seen(request.access).select_related("requested_by"), JOB_PREFIX, job)
     if row.status == RetryJob.Status.RUNNING and jobs.interrupt_dead():
         row.refresh_from_db()
     return schemas.RetryProgress.model_validate(row)
@@ -89,7 +88,7 @@ def read_job(request: Request, job: schemas.JobId) -> schemas.RetryProgress:
 def map_tests(request: Request, event: schemas.EventId, body: schemas.MapOrder) -> schemas.MappedIds:
     """Say which tests are hidden in an open event. Safe to repeat; asks TestIO nothing."""
     require(request, "problematic.map_tests")
-    row = _event(event)
+    row = _event(request.access, event)
     with transaction.atomic():
         mapped = triage.map_tests(row, body.test_ids, by=request.user)
         audit.mapped(request.user, row, mapped)
@@ -100,7 +99,7 @@ def map_tests(request: Request, event: schemas.EventId, body: schemas.MapOrder) 
 def unmap(request: Request, event: schemas.EventId, test_id: schemas.TestId) -> Status[None]:
     """Take a mapping back. Not while the test is being retried."""
     require(request, "problematic.map_tests")
-    row = _event(event)
+    row = _event(request.access, event)
     claims.release_abandoned()
     with transaction.atomic():
         removed = triage.unmap(row, [test_id], by=request.user)
@@ -119,10 +118,10 @@ def unmap(request: Request, event: schemas.EventId, test_id: schemas.TestId) -> 
 def retry_event(request: Request, event: schemas.EventId, response: HttpResponse) -> Status[schemas.RetryProgress]:
     """Begin to fetch what is mapped to an event and not stored yet, due or not. `Location` is the job to watch."""
     require(request, "problematic.retry_tests")
-    return _retry(request, response, choice.of_event(_event(event)))
+    return _retry(request, response, choice.of_event(_event(request.access, event)))
 
 
-@router.post("/retry", response={202: schemas.RetryProgress, 409: None}, openapi_extra=STARTED)
+@router.post("/retry", response={202: schemas.RetryProgress, 404: None, 409: None}, openapi_extra=STARTED)
 def retry(request: Request, body: schemas.RetryOrder, response: HttpResponse) -> Status[schemas.RetryProgress]:
     """Begin to fetch what is mapped to open events, of one product or of all. `Location` is the job to watch.
 
@@ -130,14 +129,14 @@ def retry(request: Request, body: schemas.RetryOrder, response: HttpResponse) ->
     """
     require(request, "problematic.retry_tests")
     if body.product_id is None:
-        return _retry(request, response, choice.of_customers(Customer.objects.all()))
-    return _retry(request, response, choice.of_product(_product(body.product_id)))
+        return _retry(request, response, choice.of_customers(access.customers(request.access)))
+    return _retry(request, response, choice.of_product(_product(request.access, body.product_id)))
 
 
 # Clearing -------------------------------------------------------------------------------------------------------------
 
 
-@router.post("/clear", response={200: schemas.ClearedCounts, 409: None})
+@router.post("/clear", response={200: schemas.ClearedCounts, 404: None, 409: None})
 def clear(request: Request, body: schemas.ClearOrder) -> schemas.ClearedCounts:
     """Put events away, with their mappings. A gap that is still there is found anew by the next sync.
 
@@ -145,8 +144,8 @@ def clear(request: Request, body: schemas.ClearOrder) -> schemas.ClearedCounts:
     """
     require(request, "problematic.clear_events")
     claims.release_abandoned()
-    chosen = [customers.find(body.customer)] if body.customer else list(Customer.objects.all())
-    _refuse_unknown("body", "product_ids", chosen, body.product_ids)
+    chosen = _chosen(request.access, body.customer)
+    _refuse_unknown("product_ids", chosen, body.product_ids)
     scope = Scope(chosen, body.product_ids, body.resolved_only)
     cleared = triage.clear(scope, by=request.user)
     audit.cleared(request.user, scope, cleared)
@@ -160,15 +159,25 @@ def clear(request: Request, body: schemas.ClearOrder) -> schemas.ClearedCounts:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _event(text: str) -> ProblematicEvent:
-    return find(ProblematicEvent.objects.all(), EVENT_PREFIX, text)
+def _visible(caller: Access) -> "QuerySet[ProblematicEvent]":
+    return access.seen(ProblematicEvent.objects.all(), caller, "product__customer")
 
 
-def _events(query: schemas.EventQuery) -> "QuerySet[ProblematicEvent]":
+def _event(caller: Access, text: str) -> ProblematicEvent:
+    return find(_visible(caller), EVENT_PREFIX, text)
+
+
+def _chosen(caller: Access, name: str | None) -> list[Customer]:
+    """The customer of that name, or all, of those that the caller may see."""
+    visible = access.customers(caller)
+    return [customers.find(name, visible)] if name else list(visible)
+
+
+def _events(caller: Access, query: schemas.EventQuery) -> "QuerySet[ProblematicEvent]":
     """What a query asks for, in an order that never changes: by when an event was found, which is written once."""
-    chosen = [customers.find(query.customer)] if query.customer else list(Customer.objects.all())
-    _refuse_unknown("query", "product_id", chosen, query.product_id)
-    events = ProblematicEvent.objects.filter(status__in=query.status).order_by("-first_seen_at", "-event_id")
+    chosen = _chosen(caller, query.customer)
+    _refuse_unknown("product_id", chosen, query.product_id)
+    events = _visible(caller).filter(status__in=query.status).order_by("-first_seen_at", "-event_id")
     if query.product_id:
         events = events.filter(product_id__in=query.product_id)
     if query.customer:
@@ -192,22 +201,20 @@ def _after(events: "QuerySet[ProblematicEvent]", cursor: str) -> "QuerySet[Probl
     return earlier.exclude(first_seen_at=first_seen_at, event_id__gte=UUID(event_id))
 
 
-def _product(product_id: int) -> Product:
-    product = Product.objects.select_related("customer").defer("raw").filter(pk=product_id).first()
+def _product(caller: Access, product_id: int) -> Product:
+    product = access.products(caller).select_related("customer").defer("raw").filter(pk=product_id).first()
     if product is None:
         reason = f"There is no product {product_id}. Let a sync find it first, or correct the number."
-        raise ValidationError([{"loc": ("body", "product_id"), "msg": reason}])
+        raise NotHere({"product_id": reason})
     return product
 
 
-def _refuse_unknown(source: str, name: str, chosen: list[Customer], product_ids: list[int]) -> None:
+def _refuse_unknown(name: str, chosen: list[Customer], product_ids: list[int]) -> None:
     """Naming each: an answer about products that are not there would read as if all were well with them."""
     if unknown := set(choice.unknown_products(chosen, product_ids)):
         whose = f"Customer {chosen[0]} has" if len(chosen) == 1 else "There is"
         places = [(place, pk) for place, pk in enumerate(product_ids) if pk in unknown]
-        raise ValidationError(
-            [{"loc": (source, name, place), "msg": f"{whose} no product {pk}."} for place, pk in places]
-        )
+        raise NotHere({f"{name}.{place}": f"{whose} no product {pk}." for place, pk in places})
 
 
 def _retry(request: Request, response: HttpResponse, chosen: Choice) -> Status[schemas.RetryProgress]:

@@ -16,6 +16,7 @@ from problematic.retry import retry_mappings
 from problematic.triage import AlreadyClaimed, By
 from problematic.worker import RetryResult, worker_name
 from sync.leases import lock_timeout
+from sync.models import Customer
 from sync.models.process import this_process
 from sync.pipeline import SyncBusy, SyncImpossible
 from sync.testio.errors import TestIOError
@@ -39,6 +40,7 @@ def start(choice: Choice, *, by: By = None) -> RetryJob:
         job = RetryJob.objects.create(
             requested_by_id=by.pk if by else None,
             mapping_ids=mapping_ids,
+            customer_ids=_customers_of(mapping_ids),
             event=choice.event,
             notes=[*choice.notes, *left_out],
             **this_process(),
@@ -46,6 +48,11 @@ def start(choice: Choice, *, by: By = None) -> RetryJob:
         audit.retry_started(by, job)
         transaction.on_commit(lambda: _run_in_thread(job))
     return job
+
+
+def _customers_of(mapping_ids: list[int]) -> list[int]:
+    of_mappings = Customer.objects.filter(products__problematic_events__mappings__in=mapping_ids)
+    return list(of_mappings.order_by("pk").values_list("pk", flat=True).distinct())
 
 
 def _lock_events(choice: Choice) -> None:

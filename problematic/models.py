@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from sync.access import Access
 from sync.leases import lock_timeout
 from sync.models import Product, SyncEvent
 from sync.models.process import OwnedByProcess
@@ -222,6 +223,15 @@ class TriageEntry(models.Model):
         return f"{self.action} at {self.at:%Y-%m-%d %H:%M}"
 
 
+class RetryJobQuerySet(models.QuerySet["RetryJob"]):
+    def seen(self, access: Access) -> Self:
+        """Those the caller may see: whoever sees a job sees all its errors, so all its tests must be of customers
+        they see."""
+        if access.customers is None:
+            return self
+        return self.filter(customer_ids__contained_by=list(access.customers)).exclude(customer_ids=[])
+
+
 class RetryJob(OwnedByProcess):
     """A retry an operator asked for, with its progress: what the API answers 202 with and the admin shows moving."""
 
@@ -235,6 +245,12 @@ class RetryJob(OwnedByProcess):
     job_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
     mapping_ids = ArrayField(models.BigIntegerField(), default=list, help_text="What is to be retried, in order.")
+    customer_ids = ArrayField(
+        models.BigIntegerField(),
+        default=list,
+        editable=False,
+        help_text="Whose tests these are. Kept here: a mapping may be gone before the job, and errors name its test.",
+    )
     event = models.ForeignKey(
         ProblematicEvent, on_delete=models.CASCADE, null=True, blank=True, related_name="retry_jobs"
     )
@@ -247,6 +263,8 @@ class RetryJob(OwnedByProcess):
     tests_failed = models.PositiveIntegerField(default=0)
     errors = ArrayField(models.TextField(), default=list, blank=True)
     notes = ArrayField(models.TextField(), default=list, blank=True, help_text="What else to know; no failures.")
+
+    objects = RetryJobQuerySet.as_manager()
 
     class Meta:
         ordering = ("-started_at",)

@@ -8,11 +8,11 @@ from itertools import groupby
 from django.db.models import QuerySet
 
 from problematic import claims
-from problematic.heartbeat import Beat, Heartbeat
 from problematic.models import ProblematicMapping
 from problematic.triage import AlreadyClaimed
 from problematic.worker import RetryResult, Worker, connected, worker_name
 from sync import leases
+from sync.heartbeat import Beat, Heartbeat
 from sync.leases import Busy
 from sync.models import Customer
 from sync.pipeline import SyncBusy, SyncImpossible

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from django.db.models import Manager, QuerySet
 from ninja import Field, P, PathEx, Schema
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictInt, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, model_validator
 
 from problematic import listings, models
 from problematic.triage import BIGINT_MAX
+from sync.api.params import BodyId
 
 # Words of the models, written out: what is published does not change by itself, and a test compares the two.
 EventStatus = Literal["open", "resolved", "cleared"]
@@ -22,7 +23,6 @@ JobStatus = Literal["running", "succeeded", "partial", "failed", "interrupted"]
 
 #: TestIO's ids; the upper bound is the database's.
 Id = Annotated[int, Field(gt=0, le=BIGINT_MAX)]
-StrictId = Annotated[StrictInt, Field(gt=0, le=BIGINT_MAX)]
 EventId = PathEx[str, P(description="The UUID, the public id, or the beginning of either.", example="evt_0123456789ab")]
 JobId = PathEx[str, P(description="The UUID, the public id, or the beginning of either.", example="job_0123456789ab")]
 TestId = PathEx[int, P(gt=0, le=BIGINT_MAX, description="TestIO's number of the test.", example=501234)]
@@ -179,7 +179,7 @@ class Suggestions(Result):
 
 
 class MapOrder(Order):
-    test_ids: list[StrictId] = Field(min_length=1, max_length=MOST_TEST_IDS, examples=[[501234, 501235]])
+    test_ids: list[BodyId] = Field(min_length=1, max_length=MOST_TEST_IDS, examples=[[501234, 501235]])
 
 
 class MappedIds(Result):
@@ -194,7 +194,7 @@ class RetryOrder(Order):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"product_id": 12}, {"all": True}]})
 
-    product_id: StrictId | None = Field(None, description="What is mapped to open events of this product.")
+    product_id: BodyId | None = Field(None, description="What is mapped to open events of this product.")
     all: StrictBool = Field(False, description="What is mapped to open events of any product.")
 
     @model_validator(mode="after")
@@ -229,7 +229,7 @@ class ClearOrder(Order):
         json_schema_extra={"examples": [{"product_ids": [12], "customer": None, "resolved_only": True}]}
     )
 
-    product_ids: list[StrictId] = Field(max_length=MOST_TEST_IDS, description="The products; [] means all of them.")
+    product_ids: list[BodyId] = Field(max_length=MOST_TEST_IDS, description="The products; [] means all of them.")
     customer: CustomerName | None = Field(None, description="Only this customer's; null means all customers'.")
     resolved_only: StrictBool = Field(False, description="Only events that have resolved themselves.")
 

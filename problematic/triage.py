@@ -201,17 +201,6 @@ def clear(scope: Scope, by: By = None, *, agreed: Mapping[UUID, Collection[int]]
             lease.release()
 
 
-def revive(event: ProblematicEvent, by: By = None) -> list[int]:
-    """Queue the dead mappings of an event again; returns their test ids."""
-    with transaction.atomic():
-        _lock_open(event)
-        dead = sorted(event.mappings.filter(state=MappingState.DEAD).values_list("test_id", flat=True))
-        _queue_again(event, dead)
-        if dead:
-            _write_history(event, TriageEntry.Action.REVIVED, by, dead)
-    return dead
-
-
 def _clear(
     scoped: "QuerySet[ProblematicEvent]", by: By, agreed: Mapping[UUID, Collection[int]] | None = None
 ) -> Cleared:

@@ -151,7 +151,12 @@ def connected(customer: Customer, stop: threading.Event) -> Iterator[Worker]:
     with (
         PostgresLimiter(customer.pk, limit, stop=stop) as limiter,
         TestIOClient(
-            customer.api_base_url, token, limiter=limiter, timeout=settings.TESTIO_HTTP_TIMEOUT, stop=stop
+            customer.api_base_url,
+            token,
+            limiter=limiter,
+            timeout=settings.TESTIO_HTTP_TIMEOUT,
+            stop=stop,
+            private=settings.TESTIO_ALLOW_PRIVATE_ADDRESSES,
         ) as client,
     ):
         yield Worker(customer, client, store.People(customer.pk), stop, worker_name())

@@ -9,6 +9,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from sync import leases, schedule, store
 from sync.limiter import LocalLimiter
@@ -39,21 +40,28 @@ class NewCustomer:
     default: bool = False
 
 
-def find(name: str | None) -> Customer:
-    """The customer of that name, or the default one; the only active one is the default when none is marked."""
+def find(name: str | None, among: "QuerySet[Customer] | None" = None) -> Customer:
+    """The customer of that name, or the default one; the only active one is the default when none is marked.
+
+    ``among``: the customers that somebody may see, where not all (see ``sync.access``): it is as if there were no
+    others.
+    """
+    rows = Customer.objects.all() if among is None else among
     if name is not None:
-        found = Customer.objects.filter(name=name).first()
+        found = rows.filter(name=name).first()
         if found is None:
-            raise CustomerError(f'There is no customer "{name}". {_known()}')
+            raise CustomerError(f'There is no customer "{name}". {_known(among)}')
         return found
-    active = list(Customer.objects.active().order_by("-is_default", "name")[:2])
+    active = list(rows.filter(is_active=True).order_by("-is_default", "name")[:2])
+    if not active and among is not None:
+        raise CustomerError(f"No customer that you may see is active. {_known(among)}")
     if not active:
         raise CustomerError(
             "No customer is configured. Add one with `manage.py customer add --name NAME`, "
             "or set TESTIO_CUSTOMER_API_TOKEN in the environment."
         )
     if len(active) > 1 and not active[0].is_default:
-        raise CustomerError(f"Several customers are configured and none is the default: name one. {_known()}")
+        raise CustomerError(f"Several customers are configured and none is the default: name one. {_known(among)}")
     return active[0]
 
 
@@ -147,7 +155,13 @@ def ensure_from_environment() -> None:
 
 def _check_token(api_base_url: str, token: str) -> list[int]:
     """One call that any good token can make, outside of any transaction; the ids of the products it may read."""
-    with TestIOClient(api_base_url, token, limiter=LocalLimiter(1), timeout=settings.TESTIO_HTTP_TIMEOUT) as client:
+    with TestIOClient(
+        api_base_url,
+        token,
+        limiter=LocalLimiter(1),
+        timeout=settings.TESTIO_HTTP_TIMEOUT,
+        private=settings.TESTIO_ALLOW_PRIVATE_ADDRESSES,
+    ) as client:
         return sorted(_ids(client.products()))
 
 
@@ -172,9 +186,13 @@ def _listed(ids: list[int]) -> str:
     return f"{shown} and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else shown
 
 
-def _known() -> str:
-    names = ", ".join(Customer.objects.values_list("name", flat=True))
-    return f"Known: {names}." if names else "None is configured yet: `manage.py customer add` adds one."
+def _known(among: "QuerySet[Customer] | None" = None) -> str:
+    names = ", ".join((Customer.objects.all() if among is None else among).values_list("name", flat=True))
+    if names:
+        return f"Known: {names}."
+    if among is not None:
+        return "You may see no customer: ask an administrator to make you a member of one."
+    return "None is configured yet: `manage.py customer add` adds one."
 
 
 def _refusal(name: str, error: ValidationError) -> CustomerError:

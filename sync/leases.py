@@ -12,29 +12,26 @@ All times are the database's, so hosts need not agree on the time.
 """
 
 import logging
-import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from math import ceil
-from threading import Event, Thread
-from types import TracebackType
-from typing import Self
+from threading import Event
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
+from django.db.transaction import TransactionManagementError
 
+from sync.heartbeat import Heartbeat
 from sync.models import SyncEvent, SyncLease, SyncPhase
 from sync.models.process import this_process
 from sync.models.run import Status
 
 log = logging.getLogger(__name__)
-
-#: Seconds between two looks whether somebody wants the run cancelled.
-LOOK_FOR_CANCEL = 1.0
 
 #: How long a product's first sync is taken to last when somebody asks when to come back.
 FIRST_SYNC = timedelta(minutes=2)
@@ -69,9 +66,15 @@ class Lease:
     token: int
 
     def prove(self) -> None:
-        """Lock the lease row for the rest of this transaction; raises ``LeaseLost`` when it is not ours any more."""
-        row = SyncLease.objects.select_for_update().filter(pk=self.product_id)
-        if list(row.values_list("holder", "token")) != [(self.holder, self.token)]:
+        """Lock the lease row for the rest of this transaction; raises ``LeaseLost`` when it is not ours any more.
+
+        Counting the write is what locks the row: the count is committed with what is written, so it changes exactly
+        when the product's data may have (see ``sync.api.conditional``).
+        """
+        if not connection.in_atomic_block:
+            raise TransactionManagementError("A proof protects a transaction: it needs an open one.")
+        ours = SyncLease.objects.filter(pk=self.product_id, holder=self.holder, token=self.token)
+        if not ours.update(writes=F("writes") + 1):
             raise LeaseLost(
                 f"Product {self.product_id} was taken over by another sync while this one did not answer. "
                 "Nothing is lost: that sync reads what this one had not stored."
@@ -122,60 +125,26 @@ def release_dead(product_ids: Collection[int] | None = None) -> list[int]:
     return [row.pk for row in dead]
 
 
-class Heartbeat:
-    """Keeps a run and all its leases alive from a thread of its own, for as long as the ``with`` block lasts.
+def kept_alive(holder: UUID, stop: Event | None = None) -> Heartbeat:
+    """A ``with`` block in which a run and all its leases live, however long it lasts.
 
-    Sets ``stop`` soon after somebody asked for the run to be cancelled. A database that is away for a while is no
-    reason to stop: the next beat tries again.
+    Sets ``stop`` soon after somebody asked for the run to be cancelled.
     """
+    return Heartbeat(f"run {holder}", partial(_renew, holder), look=partial(_look_for_cancel, holder, stop or Event()))
 
-    def __init__(self, holder: UUID, stop: Event | None = None) -> None:
-        self._holder = holder
-        self._stop = stop or Event()
-        self._done = Event()
-        self._thread = Thread(target=self._beat, name=f"heartbeat-{holder}", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+def _renew(holder: UUID) -> None:
+    SyncEvent.objects.running().filter(pk=holder).update(heartbeat_at=Now())
+    # Second, because it waits for a page that is being stored under one of the leases.
+    SyncLease.objects.filter(holder=holder).update(heartbeat_at=Now())
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._done.set()
-        self._thread.join()
 
-    def _beat(self) -> None:
-        period = min(settings.TESTIO_LOCK_TIMEOUT / 5, 15)
-        renewed = time.monotonic()
-        try:
-            while not self._done.wait(min(period, LOOK_FOR_CANCEL)):
-                if time.monotonic() - renewed >= period:
-                    renewed = time.monotonic()
-                    self._tolerantly(self._renew)
-                self._tolerantly(self._look_for_cancel)
-        finally:
-            connection.close()
-
-    def _tolerantly(self, do: Callable[[], None]) -> None:
-        try:
-            do()
-        except (OperationalError, InterfaceError) as error:
-            log.warning("The heartbeat of run %s could not be stored and is tried again: %s", self._holder, error)
-            connection.close()
-
-    def _renew(self) -> None:
-        SyncEvent.objects.running().filter(pk=self._holder).update(heartbeat_at=Now())
-        # Second, because it waits for a page that is being stored under one of the leases.
-        SyncLease.objects.filter(holder=self._holder).update(heartbeat_at=Now())
-
-    def _look_for_cancel(self) -> None:
-        if self._stop.is_set():
-            return
-        asked = SyncEvent.objects.running().filter(pk=self._holder).exclude(cancel_requested_at=None)
-        if asked.exists():
-            log.info("Run %s is asked to stop: finishing the page in hand.", self._holder)
-            self._stop.set()
+def _look_for_cancel(holder: UUID, stop: Event) -> None:
+    if stop.is_set():
+        return
+    if SyncEvent.objects.running().filter(pk=holder).exclude(cancel_requested_at=None).exists():
+        log.info("Run %s is asked to stop: finishing the page in hand.", holder)
+        stop.set()
 
 
 def lock_timeout() -> timedelta:

@@ -34,10 +34,12 @@ class Cancelled(Exception):
     """Somebody asked this run to stop; everything committed so far stays."""
 
 
-def begin(customer: Customer, *, trigger: str, mode: str) -> SyncEvent:
-    """Open a run, after marking dead ones interrupted."""
+def begin(customer: Customer, *, trigger: str, mode: str, by: User | None = None) -> SyncEvent:
+    """Open a run, after marking dead ones interrupted. ``by``: whoever asked for it, where that is known."""
     interrupt_dead(customer)
-    return SyncEvent.objects.create(customer=customer, trigger=trigger, mode=mode, **this_process())
+    return SyncEvent.objects.create(
+        customer=customer, trigger=trigger, mode=mode, requested_by_id=by.pk if by else None, **this_process()
+    )
 
 
 def request_cancel(run: SyncEvent, by: User | None) -> bool:

@@ -5,7 +5,7 @@ off as well. All times are the database's. The rules:
 
 * after a success (gaps included): the customer's interval; after failures: the interval, doubling, at most a day;
 * a product that is busy is put off until its writer should be done; that is no failure;
-* a claim (``sync.refresh``) only lends: it moves the time on by a while and is settled here. A worker that disappears
+* a claim (``sync.refresh``) only lends: it marks the product for a while and is settled here. A worker that disappears
   settles nothing, and the product comes due again by itself.
 """
 
@@ -83,6 +83,8 @@ def cancelled(product_id: int) -> None:
     """Somebody did not want it now: it is not begun again before its usual time."""
     for product, now in _locked(product_id):
         product.next_sync_at = now + usual_wait(product.customer)
+        if product.next_full_sync_at is not None:
+            product.next_full_sync_at = max(product.next_full_sync_at, product.next_sync_at)
         _settle(product, now, Status.CANCELLED, "", failures=product.failures)
 
 

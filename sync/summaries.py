@@ -1,12 +1,12 @@
 """Runs and data as plain figures, for every doorway that shows them."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
-from sync import leases, refresh, runs
+from sync import leases, refresh
 from sync.models import Bug, Customer, Product, SyncEvent, SyncPhase, Test
 from sync.models.status import Status
 
@@ -70,22 +70,23 @@ def plan(customer: Customer, steps: Iterable[tuple[Product, str]]) -> dict[str, 
     }
 
 
-def standing(customer: Customer, product_ids: Collection[int] = ()) -> dict[str, Any]:
-    """How a customer's data stands: rows and freshness per product, who is writing it, and the last run."""
-    runs.interrupt_dead(customer)
-    products = Product.objects.filter(customer=customer)
+def standing(customers: Sequence[Customer], product_ids: Collection[int] = ()) -> list[dict[str, Any]]:
+    """How the data of each customer stands: rows and freshness per product, who is writing it, and the last run.
+
+    As many statements for all customers as for one. A run whose process died counts as running until somebody calls
+    ``runs.interrupt_dead``.
+    """
+    products = Product.objects.filter(customer__in=customers)
     if product_ids:
         products = products.filter(pk__in=product_ids)
     tests = _counts(Test.objects.filter(product__in=products, missing_since=None))
     bugs = _counts(Bug.objects.filter(product__in=products, missing_since=None))
     held = {each.product_id: each for each in leases.busy(products.values_list("pk", flat=True))}
     due = set(products.filter(pk__in=Product.objects.due()).values_list("pk", flat=True))
-    last = SyncEvent.objects.filter(customer=customer).first()
-    return {
-        "customer": customer.name,
-        "paused_at": customer.paused_at,
-        "paused_reason": customer.paused_reason,
-        "products": [
+    last = {run.customer_id: run for run in _last_runs(customers)}
+    rows: dict[int, list[dict[str, Any]]] = {customer.pk: [] for customer in customers}
+    for product in products:
+        rows[product.customer_id].append(
             {
                 "id": product.pk,
                 "name": str(product),
@@ -103,10 +104,26 @@ def standing(customer: Customer, product_ids: Collection[int] = ()) -> dict[str,
                 "last_error": product.last_error,
                 "lease": f"syncing, retry in {held[product.pk].retry_after} seconds" if product.pk in held else "",
             }
-            for product in products
-        ],
-        "last_run": f"{last.public_id}, {last.status}, {when(last.started_at)}" if last else None,
-    }
+        )
+    return [
+        {
+            "customer": customer.name,
+            "paused_at": customer.paused_at,
+            "paused_reason": customer.paused_reason,
+            "products": rows[customer.pk],
+            "last_run": _said_of_run(last.get(customer.pk)),
+        }
+        for customer in customers
+    ]
+
+
+def _last_runs(customers: Sequence[Customer]) -> "QuerySet[SyncEvent]":
+    of_each = SyncEvent.objects.filter(customer__in=customers).order_by("customer_id", "-started_at")
+    return of_each.distinct("customer_id")
+
+
+def _said_of_run(run: SyncEvent | None) -> str | None:
+    return f"{run.public_id}, {run.status}, {when(run.started_at)}" if run else None
 
 
 class Watching(TypedDict):
@@ -135,7 +152,6 @@ def watching() -> Watching | None:
 
 def next_refresh(row: dict[str, Any]) -> str:
     """How a product of ``standing`` stands with its background refresh, in a few words."""
-    # While it is claimed, its time is only when the claim would be given up.
     later = "handed to a worker" if row["claimed_at"] else when(row["next_sync_at"])
     soon = "due" if row["due"] else later
     if row["missing_since"]:

@@ -3,8 +3,6 @@
 A tick claims in the database first and sends after: what it claimed and could not send is due again by itself.
 """
 
-from collections.abc import Callable, Iterator
-
 from celery import shared_task
 from django.conf import settings
 
@@ -15,23 +13,17 @@ from sync.stopping import stop
 TICK_LIMIT = 120
 
 
-def _all(claim: Callable[[], list[int]]) -> Iterator[int]:
-    """One short claim after the other, as long as something is due; what is claimed is due again only later."""
-    while claimed := claim():
-        yield from claimed
-
-
 @shared_task(soft_time_limit=TICK_LIMIT, time_limit=TICK_LIMIT)
 def claim_due_products() -> None:
-    for customer_id in _all(refresh.claim_due_customers):
+    for customer_id in refresh.all_due(refresh.claim_due_customers):
         refresh_customer.apply_async([customer_id], expires=refresh.CLAIM_SECONDS)
-    for product_id in _all(refresh.claim_due_products):
+    for product_id in refresh.all_due(refresh.claim_due_products):
         refresh_product.apply_async([product_id], expires=refresh.CLAIM_SECONDS)
 
 
 @shared_task(soft_time_limit=TICK_LIMIT, time_limit=TICK_LIMIT)
 def full_sweep() -> None:
-    for product_id in _all(refresh.claim_due_sweeps):
+    for product_id in refresh.all_due(refresh.claim_due_sweeps):
         refresh_product.apply_async([product_id], {"full": True}, expires=refresh.CLAIM_SECONDS)
 
 

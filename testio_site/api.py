@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, get_args, get_type_hints
 
-from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
@@ -23,45 +22,34 @@ from ninja import NinjaAPI, Swagger
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import REF_TEMPLATE, OpenAPISchema
 from ninja.operation import Operation
-from ninja.security import SessionAuth
 
 from problematic.api import router as problematic
 from problematic.triage import AlreadyClaimed, BadTestIds, EventEnded, NothingToRetry, TriageRefused
+from reports.api import router as reports
+from reports.api_runs import router as report_runs
+from sync.access import NotHere
 from sync.api import router as synced
 from sync.customers import CustomerError
 from sync.leases import LeaseLost
 from sync.pipeline import SyncBusy, SyncImpossible
 from sync.public_ids import NoSuchId
 from sync.testio.errors import TestIOError
-from testio_site import problems
+from testio_site import login, problems
+from testio_site.login import BearerToken, CsrfFailed, SessionLogin
 from testio_site.problems import Kind, Problem, problem
+from testio_site.throttle import TooManyCalls
+from testio_site.tokens import TokenRefused
 
 log = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponseBase]
 
 DESCRIPTION = """\
-Everything the site knows, for programs. Log in at `/admin/login/`; the session is sent as a cookie, and every
-changing request carries the CSRF token in the header `X-CSRFToken`. Errors are problem details (RFC 9457): decide
+Everything the site knows, for programs. Send an API token as `Authorization: Bearer desk_…`; or log in at
+`/admin/login/`, send the session as a cookie, and with every changing request the CSRF token in the header
+`X-CSRFToken`. What you may not see is answered as if it did not exist. Errors are problem details (RFC 9457): decide
 by `type` and `status`, show `detail`. Parameters and fields that are not documented are refused, never ignored.
 """
-
-
-class CsrfFailed(Exception):
-    """A changing request of a session without the token that proves it was meant."""
-
-
-class SessionLogin(SessionAuth):
-    """Django's session, with its CSRF check. Without a session nothing can be forged: the answer is to log in."""
-
-    def __call__(self, request: HttpRequest) -> User | AnonymousUser | None:
-        if not request.user.is_authenticated:
-            return None
-        try:
-            user: User | None = super().__call__(request)
-        except HttpError:
-            raise CsrfFailed from None
-        return user
 
 
 class DeskAPI(NinjaAPI):
@@ -132,7 +120,13 @@ def _method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> Htt
 
 def _document_problems(responses: dict[int, Any], *, reads_a_body: bool) -> None:
     """Operations name the errors of their own; these can happen to every one."""
-    always = {401: "Not logged in", 403: "A permission or the CSRF token is missing", 422: "Values cannot be used"}
+    always = {
+        401: "Not logged in, or the API token opens nothing",
+        403: "A permission or the CSRF token is missing",
+        404: "What the request names is not here, or not yours to see",
+        422: "Values cannot be used",
+        429: "Too many calls",
+    }
     with_body = {400: "The body cannot be read", 413: "The body is too large"}
     for status, description in (always | with_body if reads_a_body else always).items():
         responses.setdefault(status, {"description": description})
@@ -140,12 +134,32 @@ def _document_problems(responses: dict[int, Any], *, reads_a_body: bool) -> None
     for status, response in responses.items():
         if status >= 400:
             response["content"] = content
+    responses[401]["headers"] = {"WWW-Authenticate": _header("What to log in with.", "string")}
+    responses[429]["headers"] = {"Retry-After": _header("Seconds until calls are answered again.", "integer")}
+
+
+def _header(description: str, kind: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": kind}}
 
 
 def _not_logged_in(request: HttpRequest, _: Exception) -> HttpResponse:
-    detail = "This needs a logged-in user. Log in at /admin/login/ and send the session cookie."
-    challenge = {"WWW-Authenticate": 'Session realm="TestIO Desk"'}
+    detail = (
+        "This needs a log-in. Send an API token in the header Authorization (Bearer desk_…), "
+        "or log in at /admin/login/ and send the session cookie."
+    )
+    challenge = {"WWW-Authenticate": f'Bearer realm="{login.REALM}"'}
     return problem(request, problems.NOT_LOGGED_IN, detail, headers=challenge)
+
+
+def _token_refused(request: HttpRequest, error: Exception) -> HttpResponse:
+    challenge = {"WWW-Authenticate": f'Bearer realm="{login.REALM}", error="invalid_token"'}
+    return problem(request, problems.TOKEN_REFUSED, str(error), headers=challenge)
+
+
+def _too_many_calls(request: HttpRequest, error: TooManyCalls) -> HttpResponse:
+    seconds = error.retry_after
+    headers = {"Retry-After": str(seconds)}
+    return problem(request, problems.TOO_MANY_CALLS, str(error), headers=headers, retry_after=seconds)
 
 
 def _csrf_failed(request: HttpRequest, _: Exception) -> HttpResponse:
@@ -163,6 +177,15 @@ def _forbidden(request: HttpRequest, error: Exception) -> HttpResponse:
 
 def _not_found(request: HttpRequest, error: Exception) -> HttpResponse:
     return problem(request, problems.NOT_FOUND, str(error))
+
+
+def _not_here(request: HttpRequest, error: NotHere) -> HttpResponse:
+    errors = [{"field": field, "reason": reason} for field, reason in error.places.items()]
+    return problem(request, problems.NOT_FOUND, str(error), errors=errors)
+
+
+def _no_such_customer(request: HttpRequest, error: Exception) -> HttpResponse:
+    return _not_here(request, NotHere({"customer": str(error)}))
 
 
 def _malformed(request: HttpRequest, _: Exception) -> HttpResponse:
@@ -223,10 +246,14 @@ def _internal(request: HttpRequest, error: Exception) -> HttpResponse:
 
 HANDLERS: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
     AuthenticationError: _not_logged_in,
+    TokenRefused: _token_refused,
+    TooManyCalls: _too_many_calls,
     CsrfFailed: _csrf_failed,
     PermissionDenied: _forbidden,
     Http404: _not_found,
     NoSuchId: _not_found,
+    NotHere: _not_here,
+    CustomerError: _no_such_customer,
     HttpError: _malformed,  # ninja's only other use of it: a body that is not JSON
     BadRequest: _malformed,
     SuspiciousOperation: _malformed,
@@ -236,7 +263,6 @@ HANDLERS: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
     RequestDataTooBig: _too_large,
     ValidationError: _invalid,
     BadTestIds: partial(_bad_value, "test_ids"),
-    CustomerError: partial(_bad_value, "customer"),
     NothingToRetry: partial(_conflict, problems.NOTHING_TO_DO),
     EventEnded: partial(_conflict, problems.NOT_OPEN),
     TriageRefused: partial(_conflict, problems.NOT_OPEN),
@@ -257,7 +283,7 @@ api = DeskAPI(
     version="1",
     description=DESCRIPTION,
     urls_namespace="api",
-    auth=[SessionLogin()],
+    auth=[BearerToken(), SessionLogin()],
     docs=Swagger({"validatorUrl": None}),
     docs_decorator=lambda view: csrf_exempt(require_safe(view)),
 )
@@ -266,3 +292,5 @@ for kind_of_error, handler in HANDLERS.items():
 api.add_decorator(refuse_unknown_parameters)
 api.add_router("/v1", synced)
 api.add_router("/v1/problematic", problematic)
+api.add_router("/v1", reports)
+api.add_router("/v1", report_runs)

@@ -10,6 +10,7 @@ import secrets
 import tempfile
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import parse_qsl
@@ -18,7 +19,15 @@ from django.core.exceptions import ImproperlyConfigured
 from dotenv.parser import parse_stream
 from psycopg import Error as DriverError
 from psycopg import conninfo, pq
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -50,9 +59,52 @@ def _no_spaces_inside(names: list[str]) -> list[str]:
     return names
 
 
+def is_of_this_machine(host: str) -> bool:
+    """Whether a host name of `DJANGO_ALLOWED_HOSTS` leads nowhere but to the machine itself."""
+    name = host.strip("[]").rstrip(".").lower()
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def _safe_to_debug(debug: bool, others: ValidationInfo) -> bool:
+    """Tracebacks show the program's insides, so nobody else may reach them."""
+    public = [host for host in others.data.get("django_allowed_hosts", ()) if not is_of_this_machine(host)]
+    if debug and public:
+        raise ValueError(
+            f"must be false while DJANGO_ALLOWED_HOSTS names what others can reach ({', '.join(public)}): "
+            "it would show them tracebacks and settings"
+        )
+    return debug
+
+
+def _origins(origins: list[str]) -> list[str]:
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^\s/?#@]+", origin):
+            raise ValueError("must be origins separated by commas, such as https://desk.example.com:8443")
+    return origins
+
+
+def _contact(address: str) -> str:
+    if not re.fullmatch(r"mailto:[^\s@]+@[^\s@]+|https://\S+|tel:\+?[\d-]+", address):
+        raise ValueError(
+            "must be where to report to, such as mailto:security@example.com or https://example.com/report"
+        )
+    return address
+
+
 def _slug(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,49}", name):
         raise ValueError("must be lower-case letters, digits, - and _, at most 50 of them, such as my-company")
+    return name
+
+
+def _dotted_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", name):
+        raise ValueError(
+            "must name a class of Django's mail backends, such as django.core.mail.backends.smtp.EmailBackend"
+        )
     return name
 
 
@@ -103,15 +155,25 @@ def _filled(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _long(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value()) < 32:
-        raise ValueError("must be at least 32 characters; leave it out to have one made and kept in DATA_DIR")
+def _strong(secret: SecretStr) -> SecretStr:
+    key = secret.get_secret_value()
+    if len(key) < 50 or len(set(key)) < 10 or key.startswith("django-insecure-"):
+        raise ValueError(
+            "must be at least 50 characters, at least 10 different ones, and made by chance; "
+            "leave it out to have one made and kept in DATA_DIR"
+        )
     return secret
+
+
+def _warning_of(info: ValidationInfo) -> float | None:
+    """The warning threshold beside a critical one; None when it was refused itself."""
+    warning: float | None = info.data.get(str(info.field_name).replace("_critical", "_warning"))
+    return warning
 
 
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Ids = Annotated[list[Annotated[int, Field(ge=1)]], NoDecode, BeforeValidator(_split_ids)]
-Secrets = Annotated[list[Annotated[SecretStr, AfterValidator(_long)]], NoDecode, BeforeValidator(_split)]
+Secrets = Annotated[list[Annotated[SecretStr, AfterValidator(_strong)]], NoDecode, BeforeValidator(_split)]
 
 
 class Environment(BaseSettings):
@@ -123,13 +185,22 @@ class Environment(BaseSettings):
     data_dir: Annotated[Path, AfterValidator(_folder)] = BASE_DIR / "var"
     celery_broker_url: Annotated[SecretStr, AfterValidator(_broker_address)] | None = None
 
-    django_secret_key: Annotated[SecretStr, AfterValidator(_long)] | None = None
+    django_secret_key: Annotated[SecretStr, AfterValidator(_strong)] | None = None
     django_secret_key_fallbacks: Secrets = []
-    django_debug: bool = False
     django_allowed_hosts: Annotated[Names, AfterValidator(_no_spaces_inside)] = ["localhost", "127.0.0.1", "[::1]"]
+    django_debug: Annotated[bool, AfterValidator(_safe_to_debug)] = False  # after the hosts, which it is judged by
+    django_csrf_trusted_origins: Annotated[Names, AfterValidator(_origins)] = []
+    desk_plain_http: bool | None = None
+    desk_behind_proxy: bool = False
+    desk_hsts_seconds: int = Field(31_536_000, ge=0, le=63_072_000)
+    desk_session_hours: int = Field(12, ge=1, le=720)
+    desk_require_two_factor: bool = False
+    desk_security_contact: Annotated[str, AfterValidator(_contact)] | None = None
+    desk_api_requests_per_minute: int = Field(600, ge=0, le=1_000_000)
 
     testio_customer_api_base_url: Annotated[str, AfterValidator(_api_address)] = "https://api.test.io/customer/v2"
     testio_customer_api_token: Annotated[SecretStr, AfterValidator(_filled)] | None = None
+    testio_allow_private_addresses: bool | None = None
     testio_customer_name: Annotated[str, AfterValidator(_slug)] = "default"
     testio_product_ids: Ids = []
     testio_sync_since: Annotated[date, AfterValidator(_day_that_has_come)] | None = None
@@ -146,6 +217,61 @@ class Environment(BaseSettings):
     testio_night_hours: int = Field(4, ge=1, le=24)
     testio_history_days: int = Field(90, ge=1, le=3650)
     testio_watcher_name: Annotated[str, AfterValidator(_slug)] = "refresh"
+
+    desk_export_days: int = Field(7, ge=1, le=365)
+    email_backend: Annotated[str, AfterValidator(_dotted_name)] = "reports.mail.Console"
+    email_host: str = "localhost"
+    email_port: int = Field(25, ge=1, le=65_535)
+    email_host_user: str = ""
+    email_host_password: SecretStr | None = None
+    email_use_tls: bool = False
+    email_use_ssl: bool = False
+    email_timeout: int = Field(30, ge=1, le=600)
+    email_from: str = "TestIO Desk <testio-desk@localhost>"
+
+    desk_weight_critical: int = Field(5, ge=0, le=1000)
+    desk_weight_high: int = Field(3, ge=0, le=1000)
+    desk_weight_low: int = Field(1, ge=0, le=1000)
+    desk_weight_other: int = Field(1, ge=0, le=1000)
+    desk_rejection_warning: float = Field(0.20, ge=0, le=1)
+    desk_rejection_critical: float = Field(0.35, ge=0, le=1)
+    desk_auto_acceptance_warning: float = Field(0.20, ge=0, le=1)
+    desk_auto_acceptance_critical: float = Field(0.40, ge=0, le=1)
+    desk_active_acceptance_warning: float = Field(0.35, ge=0, le=1)
+    desk_active_acceptance_critical: float = Field(0.20, ge=0, le=1)
+    desk_review_warning: float = Field(0.80, ge=0, le=1)
+    desk_review_critical: float = Field(0.60, ge=0, le=1)
+
+    @field_validator("desk_rejection_critical", "desk_auto_acceptance_critical")
+    @classmethod
+    def _critical_is_no_lower(cls, critical: float, info: ValidationInfo) -> float:
+        if (warning := _warning_of(info)) is not None and critical < warning:
+            raise ValueError(f"must not be below the warning threshold, which is {warning} (it is {critical})")
+        return critical
+
+    @field_validator("desk_active_acceptance_critical", "desk_review_critical")
+    @classmethod
+    def _critical_is_no_higher(cls, critical: float, info: ValidationInfo) -> float:
+        if (warning := _warning_of(info)) is not None and critical > warning:
+            raise ValueError(f"must not be above the warning threshold, which is {warning} (it is {critical})")
+        return critical
+
+    @property
+    def is_for_this_machine(self) -> bool:
+        """Whether the site answers to nobody but the machine it runs on."""
+        return all(map(is_of_this_machine, self.django_allowed_hosts))
+
+    @property
+    def plain_http(self) -> bool:
+        """Whether pages may travel unencrypted: as `DESK_PLAIN_HTTP` says, or else only within this machine."""
+        return self.is_for_this_machine if self.desk_plain_http is None else self.desk_plain_http
+
+    @property
+    def private_addresses(self) -> bool:
+        """Whether a token may be sent into private networks: as `TESTIO_ALLOW_PRIVATE_ADDRESSES` says, or else only
+        while debugging."""
+        allowed = self.testio_allow_private_addresses
+        return self.django_debug if allowed is None else allowed
 
     def secret_key(self) -> str:
         """The signing key: `DJANGO_SECRET_KEY`, or one made once and kept in `DATA_DIR/secret_key`."""
@@ -226,7 +352,7 @@ def _expectation(field: str, error: ErrorDetails) -> str:
         return "must be product ids separated by commas, such as 12,34"
     if field == "testio_sync_since":
         return "must be a date, such as 2026-01-31"
-    if field == "django_debug":
+    if error["type"].startswith("bool"):
         return "must be true or false"
     bounds = _bounds(field)
     return f"must be a number from {bounds[0]} to {bounds[1]}" if bounds else str(error["msg"])

@@ -5,6 +5,7 @@ Settings name ``sidebar``. A model that is registered and not named here is offe
 
 from typing import Any
 
+from axes.models import AccessAttempt, AccessLog
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
@@ -12,9 +13,11 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from problematic.models import ProblematicEvent, ProblematicMapping, RetryAttempt, RetryJob, TriageEntry
 from sync import models
+from testio_site.models import ApiToken
 
 GROUPS: dict[str, dict[type[Model], str]] = {
     "Problems": {ProblematicEvent: "report", RetryJob: "autorenew"},
@@ -27,7 +30,8 @@ GROUPS: dict[str, dict[type[Model], str]] = {
     },
     "Sync": {models.SyncEvent: "sync", models.SyncLease: "lock"},
     "Background": {models.Watcher: "visibility", PeriodicTask: "schedule_send", IntervalSchedule: "timer"},
-    "Set-up": {models.Customer: "domain", User: "person", Group: "groups"},
+    "Set-up": {models.Customer: "domain", User: "person", Group: "groups", ApiToken: "key"},
+    "Logins": {AccessAttempt: "gpp_maybe", AccessLog: "login", TOTPDevice: "phonelink_lock"},
     "Details": {
         models.Section: "segment",
         models.UserStory: "article",

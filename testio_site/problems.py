@@ -1,7 +1,8 @@
 """What an error of the API looks like: problem details (RFC 9457), the same for every address.
 
 ``type`` names the kind of problem and never changes; programs decide by it and by the status. ``detail`` is for
-people: what happened, why, what to do next. Some kinds add members: ``errors`` (422), ``retry_after`` (busy).
+people: what happened, why, what to do next. Some kinds add members: ``errors`` (422, 404), ``retry_after`` (busy,
+429).
 """
 
 import json
@@ -11,6 +12,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Schema
+
+from testio_site import request_ids
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -35,8 +38,11 @@ class Problem(Schema):
     instance: str = Field(
         description="The address that was asked.", examples=["/api/v1/problematic/events/evt_0123456789ab"]
     )
-    errors: list[FieldError] | None = Field(None, description="With status 422: everything that is wrong.")
-    retry_after: int | None = Field(None, description="When something is busy: try again in so many seconds.")
+    errors: list[FieldError] | None = Field(
+        None, description="With status 422 everything that is wrong; with 404 what the request names and is not there."
+    )
+    request_id: str | None = Field(None, description="As in the header X-Request-ID, and in the log of the site.")
+    retry_after: int | None = Field(None, description="Try again in so many seconds, as the header Retry-After says.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Kind:
 
 MALFORMED = Kind("malformed", 400, "The request cannot be read")
 NOT_LOGGED_IN = Kind("not-logged-in", 401, "Not logged in")
+TOKEN_REFUSED = Kind("token-refused", 401, "The API token opens nothing")
 FORBIDDEN = Kind("forbidden", 403, "A permission is missing")
 CSRF = Kind("csrf", 403, "The CSRF token is missing or wrong")
 NOT_FOUND = Kind("not-found", 404, "Not found")
@@ -61,6 +68,7 @@ NOTHING_TO_DO = Kind("nothing-to-do", 409, "There is nothing to do")
 IMPOSSIBLE = Kind("impossible", 409, "Not possible as things are")
 TOO_LARGE = Kind("too-large", 413, "The request is too large")
 INVALID = Kind("invalid", 422, "The request holds values that cannot be used")
+TOO_MANY_CALLS = Kind("too-many-calls", 429, "Too many calls")
 INTERNAL = Kind("internal", 500, "Something went wrong here")
 TESTIO = Kind("testio", 502, "TestIO did not do its part")
 UNAVAILABLE = Kind("unavailable", 503, "Not available right now")
@@ -76,6 +84,7 @@ def problem(
         "status": kind.status,
         "detail": detail,
         "instance": request.path,
+        **({"request_id": known} if (known := request_ids.current()) else {}),
         **members,
     }
     return HttpResponse(json.dumps(document), status=kind.status, content_type=MEDIA_TYPE, headers=headers)

@@ -48,6 +48,13 @@ ENTRIES = (
         10,
         "Marks runs of dead processes interrupted, and makes their products due again at once.",
     ),
+    Entry(
+        "Mail scheduled reports",
+        "reports.tasks.claim_due_reports",
+        MINUTE,
+        "Claims saved reports whose time has come and gives each to a worker, who makes and mails it.",
+    ),
+    Entry("Remove expired files", "reports.tasks.prune_exports", HOUR, "Removes reports after DESK_EXPORT_DAYS days."),
     Entry("Forget old runs", "sync.tasks.prune_history", DAY, "Removes ended runs after TESTIO_HISTORY_DAYS days."),
 )
 

@@ -1,26 +1,35 @@
 """Django's settings. Everything that differs between installations comes from `environment.py`."""
 
+import logging
 import sys
+import tomllib
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import structlog
+from django.templatetags.static import static
+from django.urls import reverse_lazy
 from psycopg.conninfo import conninfo_to_dict
 
+from testio_site import policy
 from testio_site.environment import BASE_DIR, read_environment
 
 environment = read_environment()
 
+VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 DATA_DIR = environment.data_dir
 DEBUG = environment.django_debug
 SECRET_KEY = environment.secret_key()
 SECRET_KEY_FALLBACKS = [key.get_secret_value() for key in environment.django_secret_key_fallbacks]
 ALLOWED_HOSTS = environment.django_allowed_hosts
+DESK_API_REQUESTS_PER_MINUTE = environment.desk_api_requests_per_minute
 
 # TestIO ---------------------------------------------------------------------------------------------------------------
 
 TESTIO_CUSTOMER_API_BASE_URL = environment.testio_customer_api_base_url
 TESTIO_CUSTOMER_API_TOKEN = environment.testio_customer_api_token  # a SecretStr: it does not print itself
+TESTIO_ALLOW_PRIVATE_ADDRESSES = environment.private_addresses
 TESTIO_CUSTOMER_NAME = environment.testio_customer_name
 TESTIO_PRODUCT_IDS = environment.testio_product_ids
 TESTIO_SYNC_SINCE = environment.testio_sync_since
@@ -37,6 +46,22 @@ TESTIO_NIGHT_HOURS = environment.testio_night_hours
 TESTIO_HISTORY_DAYS = environment.testio_history_days
 TESTIO_WATCHER_NAME = environment.testio_watcher_name
 
+# Figures --------------------------------------------------------------------------------------------------------------
+
+DESK_SEVERITY_WEIGHTS = {
+    "critical": environment.desk_weight_critical,
+    "high": environment.desk_weight_high,
+    "low": environment.desk_weight_low,
+    "other": environment.desk_weight_other,
+}
+# (warning, critical) by rate; reports/thresholds.py knows which side of them is the bad one.
+DESK_THRESHOLDS = {
+    "rejection": (environment.desk_rejection_warning, environment.desk_rejection_critical),
+    "auto_acceptance": (environment.desk_auto_acceptance_warning, environment.desk_auto_acceptance_critical),
+    "active_acceptance": (environment.desk_active_acceptance_warning, environment.desk_active_acceptance_critical),
+    "review": (environment.desk_review_warning, environment.desk_review_critical),
+}
+
 # Application ----------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -47,22 +72,35 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
+    "csp",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "django_celery_beat",
     "ninja",  # so that the page at /api/docs is made of this site's own files
     "sync",
     "problematic",
+    "reports",
     "testio_site",
 ]
 
 MIDDLEWARE = [
+    "testio_site.policy.Headers",  # first, so that every answer has them: errors and files too
+    *(["testio_site.proxy.ClientAddress"] if environment.desk_behind_proxy else []),
+    "testio_site.request_ids.OnlySaneIds",
+    "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    *(["testio_site.entrance.required.SecondFactorRequired"] if environment.desk_require_two_factor else []),
+    "axes.middleware.AxesMiddleware",  # last, as it asks
 ]
 
 ROOT_URLCONF = "testio_site.urls"
@@ -86,26 +124,43 @@ TEMPLATES = [
 
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+LOGOUT_REDIRECT_URL = "admin:login"
 
 UNFOLD = {
     "SITE_TITLE": "TestIO Desk",
     "SITE_HEADER": "TestIO Desk",
     "SITE_SYMBOL": "fact_check",
     "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("desk/icon.svg")}],
+    "ACCOUNT": {"navigation": [{"title": "Two-factor login", "link": reverse_lazy("second-factor")}]},
+    # The content policy forbids style sheets inside pages, so the theme's colours are in a file of their own.
+    "GLOBAL_CALLBACK": "testio_site.policy.without_inline_colours",
+    "STYLES": [lambda _: static("desk/admin-colours.css")],
+    "SCRIPTS": [lambda _: static("desk/admin-policy.js")],
     "SIDEBAR": {"show_search": True, "navigation": "testio_site.navigation.sidebar"},
 }
 
 # Database -------------------------------------------------------------------------------------------------------------
 
+# What a session left open inside a transaction keeps locked, its process being suspended or cut off, comes free after
+# this: a lease counts as abandoned after TESTIO_LOCK_TIMEOUT, and nobody may wait for its row for long after that. No
+# transaction waits for TestIO or for a person, so none that lives is ever idle for a minute.
+IDLE_IN_TRANSACTION_SECONDS = min(300, max(60, environment.testio_lock_timeout))
 # Each process opens connections as it needs them and gives them back after each request or command.
 POOL = {"min_size": 0, "max_size": 20, "timeout": 10, "max_idle": 300}
 
 
 def _database() -> dict[str, Any]:
     common = {"ENGINE": "testio_site.postgres", "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
+    session = f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s"
     if environment.database_url is None:
         # The name and the address come from the built-in server when the first connection is opened.
-        return {**common, "NAME": "testio_desk", "EMBEDDED": DATA_DIR / "postgres", "OPTIONS": {"pool": POOL}}
+        return {
+            **common,
+            "NAME": "testio_desk",
+            "EMBEDDED": DATA_DIR / "postgres",
+            "OPTIONS": {"options": session, "pool": POOL},
+        }
     options = conninfo_to_dict(environment.database_url.get_secret_value())
     address = {
         "NAME": options.pop("dbname"),
@@ -114,7 +169,8 @@ def _database() -> dict[str, Any]:
         "HOST": options.pop("host", ""),
         "PORT": options.pop("port", ""),
     }
-    return {**common, **address, "OPTIONS": {"connect_timeout": 10, **options, "pool": POOL}}
+    session = f"{session} {options.pop('options', '')}".rstrip()  # what the address says comes last and wins
+    return {**common, **address, "OPTIONS": {"connect_timeout": 10, **options, "options": session, "pool": POOL}}
 
 
 DATABASES = {"default": _database()}
@@ -172,8 +228,24 @@ CELERY_ENABLE_UTC = True
 # Two queues, served in turn: however many products wait, a tick waits for one of them only.
 CELERY_TASK_QUEUES = {name: {"exchange": name} for name in ("ticks", "products")}
 CELERY_TASK_DEFAULT_QUEUE = "ticks"
-CELERY_TASK_ROUTES = {"sync.tasks.refresh_*": {"queue": "products"}}
+CELERY_TASK_ROUTES = {
+    "sync.tasks.refresh_*": {"queue": "products"},
+    "reports.tasks.deliver_*": {"queue": "products"},  # may take as long as a product
+}
 CELERY_BEAT_SCHEDULER = "testio_site.beat:Scheduler"
+
+# Files and mail -------------------------------------------------------------------------------------------------------
+
+DESK_EXPORT_DAYS = environment.desk_export_days
+EMAIL_BACKEND = environment.email_backend
+EMAIL_HOST = environment.email_host
+EMAIL_PORT = environment.email_port
+EMAIL_HOST_USER = environment.email_host_user
+EMAIL_HOST_PASSWORD = environment.email_host_password.get_secret_value() if environment.email_host_password else ""
+EMAIL_USE_TLS = environment.email_use_tls
+EMAIL_USE_SSL = environment.email_use_ssl
+EMAIL_TIMEOUT = environment.email_timeout
+DEFAULT_FROM_EMAIL = environment.email_from
 
 # Time, language -------------------------------------------------------------------------------------------------------
 
@@ -193,6 +265,7 @@ with suppress(OSError):  # a missing folder is only worth a warning, but that on
 STATIC_IS_COLLECTED = (STATIC_ROOT / "staticfiles.json").is_file()
 # Without `collectstatic` (a demo, a test, a fresh clone) the files are served from where they lie.
 WHITENOISE_USE_FINDERS = not STATIC_IS_COLLECTED
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site has any business with them
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -204,20 +277,75 @@ STORAGES = {
 
 # Security -------------------------------------------------------------------------------------------------------------
 
+# Unencrypted pages are for this machine itself, or where somebody has said so: see testio_site/checks.py.
+DESK_PLAIN_HTTP = environment.plain_http
+DESK_IS_FOR_THIS_MACHINE = environment.is_for_this_machine
+DESK_SECURITY_CONTACT = environment.desk_security_contact
+DESK_REQUIRE_TWO_FACTOR = environment.desk_require_two_factor
+
+SECURE_SSL_REDIRECT = not DESK_PLAIN_HTTP
+SECURE_REDIRECT_EXEMPT = [r"^health$", r"^ready$"]  # probes come from within, without TLS
+SECURE_HSTS_SECONDS = 0 if DESK_PLAIN_HTTP else environment.desk_hsts_seconds
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_SECONDS > 0
+# Only where a proxy is said to be: anybody else could send this header too.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if environment.desk_behind_proxy else None
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W021",  # HSTS preloading binds a whole domain for years: that is for the domain's owner to ask for
+    # What these four say of plain http, testio_site/checks.py says once, with what to do.
+    *(["security.W004", "security.W008", "security.W012", "security.W016"] if DESK_PLAIN_HTTP else []),
+]
+
+CSRF_TRUSTED_ORIGINS = environment.django_csrf_trusted_origins
+CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = not DESK_PLAIN_HTTP
+CSRF_COOKIE_SAMESITE = SESSION_COOKIE_SAMESITE = "Lax"  # "Strict" would greet whoever follows a link with a login
+SESSION_COOKIE_HTTPONLY = True  # the CSRF cookie is read by scripts that call the API
+SESSION_COOKIE_AGE = environment.desk_session_hours * 3600
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+# Nothing is uploaded here; what is sent is small.
+FILE_UPLOAD_HANDLERS: list[str] = []
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes
+
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy.directives(encrypted=not DESK_PLAIN_HTTP)}
+
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
 ]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-SECURE_PROXY_SSL_HEADER = None
-SESSION_COOKIE_HTTPONLY = True
-X_FRAME_OPTIONS = "DENY"
+
+# Logging in: testio_site/entrance/ ------------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# One user name from one address: whoever guesses locks out themselves, and nobody else with that name.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or the promised time would never come
+AXES_CLIENT_IP_CALLABLE = "testio_site.entrance.guard.client_address"
+AXES_LOCKOUT_CALLABLE = "testio_site.entrance.guard.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["code", "csrfmiddlewaretoken"]
+AXES_ENABLE_ADMIN = False  # testio_site/admin/entrance.py has its pages
+AXES_VERBOSE = False
+OTP_TOTP_ISSUER = "TestIO Desk"
 
 # Logs -----------------------------------------------------------------------------------------------------------------
+
+# Of django-structlog we want the id of the request in every line, not two more lines for each request.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # what is left of it: see testio_site/request_ids.py
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_USER_ID_FIELD = None  # finding out who asks would cost /health and every file a query
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 
 _LOG_FIELDS: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -250,6 +378,7 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+        "axes": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         # Ticks come every few seconds: only what goes wrong with them is news.
@@ -258,6 +387,9 @@ LOGGING: dict[str, Any] = {
         "celery.worker.strategy": {"level": "WARNING"},
         "django_celery_beat": {"level": "WARNING"},
         "psycopg.pool": {"level": "ERROR"},
+        "django_structlog": {"level": "WARNING"},
+        "fontTools": {"level": "ERROR"},  # every table of every font of every PDF
+        "fpdf": {"level": "ERROR"},
     },
 }
 structlog.configure(

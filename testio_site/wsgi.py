@@ -4,6 +4,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from testio_site import checks
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testio_site.settings")
 
 application = get_wsgi_application()
+checks.say_loudly()

@@ -7,17 +7,14 @@ of the surroundings, and no `.env`, reaches the tests.
 
 import atexit
 import os
-import shutil
 import tempfile
-import time
 from pathlib import Path
 
 from testio_site import embedded
 from testio_site.environment import BASE_DIR, Environment
-from testio_site.postgres import caretaker, launcher
+from testio_site.postgres import caretaker, launcher, throwaway
 
 SESSIONS = BASE_DIR / "var" / "test"
-LEAVE_SECONDS = 20
 
 
 def start_session() -> None:
@@ -36,33 +33,23 @@ def start_session() -> None:
     os.environ |= {
         "ENV_FILE": "",
         "DATA_DIR": str(folder),
-        "DJANGO_SECRET_KEY": "a key for tests, which protects nothing at all",
+        "DJANGO_SECRET_KEY": "a key for tests, and tests only: it protects nothing at all",
         "DJANGO_ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
+        "DESK_PLAIN_HTTP": "true",
+        "TESTIO_ALLOW_PRIVATE_ADDRESSES": "true",  # the simulated TestIO is on this machine
     }
 
 
 def _remove_if_dead(folder: Path) -> None:
     life = caretaker.lock_file(folder / "lock")
     if caretaker.try_lock(life):
-        _remove(folder)
+        throwaway.remove(folder)
     os.close(life)
 
 
 def _end_session(folder: Path, owner: int) -> None:
     if os.getpid() == owner:  # and not a child that a test forked
-        _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    home = folder / "postgres"
-    if home.is_dir():
-        users = caretaker.lock_file(home / "users.lock")
-        deadline = time.monotonic() + LEAVE_SECONDS
-        while not caretaker.try_lock(users) and time.monotonic() < deadline:
-            time.sleep(0.05)  # the last worker, or the caretaker, is still stopping the server
-        caretaker.stop_server(home)
-        os.close(users)
-    shutil.rmtree(folder, ignore_errors=True)
+        throwaway.remove(folder)
 
 
 if "PYTEST_XDIST_WORKER" not in os.environ:

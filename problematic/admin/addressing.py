@@ -33,9 +33,13 @@ class ByPublicId(Base):
     def address(self, page: str, *args: object) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
 
-    def find(self, text: str) -> Any:
-        """Raises ``NoSuchId``."""
-        return find(QuerySet(self.model), self.id_prefix, text)
+    def rows(self) -> QuerySet[Any]:
+        """All of them, bare."""
+        return QuerySet(self.model)
+
+    def find(self, request: HttpRequest, text: str) -> Any:
+        """Raises ``NoSuchId``, for what the user may not see too."""
+        return find(self.visible(request, self.rows()), self.id_prefix, text)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -69,7 +73,7 @@ class ByPublicId(Base):
         """Where the row of this id has its page, when that is not here."""
         self.require_view(request)
         try:
-            row: Model = self.find(object_id)
+            row: Model = self.find(request, object_id)
         except NoSuchId as error:
             return self.not_found(request, error)
         if str(row.pk) == object_id:

@@ -81,7 +81,7 @@ class ClearViews(StepViews):
         """The confirmation for one event."""
         self._require_clear(request)
         try:
-            event: ProblematicEvent = self.find(object_id)
+            event: ProblematicEvent = self.find(request, object_id)
         except NoSuchId as error:
             return self.not_found(request, error)
         return self.ask(request, [event.pk])
@@ -95,7 +95,8 @@ class ClearViews(StepViews):
         if not form.is_valid():
             return self._refuse(request, "Choose the events to clear in the list.")
         claims.release_abandoned()
-        selection = Selection.of(form.cleaned_data["events"])
+        chosen = self.visible(request, ProblematicEvent.objects.filter(pk__in=form.cleaned_data["events"]))
+        selection = Selection.of(list(chosen.order_by().values_list("pk", flat=True)))
         if selection.events and selection.fingerprint != form.cleaned_data["fingerprint"]:
             said = "Nothing was cleared: what would go has changed meanwhile. Look at it again."
             self.message_user(request, said, messages.WARNING)

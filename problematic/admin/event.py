@@ -12,8 +12,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, JSONField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -26,16 +24,18 @@ from problematic.admin.quick import NO_KEY, QuickChangeList, for_row
 from problematic.admin.steps import REFUSALS
 from problematic.choice import Choice
 from problematic.models import EVENT_PREFIX, EventStatus, MappingState, ProblematicEvent, ProblematicMapping
+from sync import access
 from sync.admin import display
 from sync.admin.base import ReadOnlyAdmin
 from sync.admin.filters import RelatedFilter
-from sync.public_ids import NoSuchId
+from sync.admin.moving import MovingPage
 
 TEMPLATES = "admin/problematic/problematicevent"
 
 
 @admin.register(ProblematicEvent)
-class ProblematicEventAdmin(ClearViews, ReadOnlyAdmin):
+class ProblematicEventAdmin(MovingPage, ClearViews, ReadOnlyAdmin):
+    customer_path = "product__customer"
     id_prefix = EVENT_PREFIX
     list_display = (
         "event", "status_shown", "product_shown", "positions", "neighbours", "tests", "seen", "first_seen",
@@ -55,6 +55,7 @@ class ProblematicEventAdmin(ClearViews, ReadOnlyAdmin):
     search_help_text = "Event id, or its beginning; or a mapped test id"
     change_form_outer_before_template = f"{TEMPLATES}/next_step.html"
     change_form_outer_after_template = f"{TEMPLATES}/triage.html"
+    moving_template = f"{TEMPLATES}/progress.html"
     fieldsets = (
         (
             None,
@@ -135,40 +136,22 @@ class ProblematicEventAdmin(ClearViews, ReadOnlyAdmin):
 
     # The page of one event ----------------------------------------------------------------------------------------
 
-    def get_urls(self) -> list[URLPattern]:
-        # Not wrapped like the others: a login page has no place inside a page that asks how things stand.
-        progress = path("<str:object_id>/progress/", self.progress_view, name=self.url_name("progress"))
-        return [progress, *super().get_urls()]
+    def whole(self, request: HttpRequest, event: ProblematicEvent) -> dict[str, Any]:
+        return page.whole(event, self._allowed(request), request.GET.get("test_ids", ""))
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        event = self.get_object(request, object_id or "")
-        context = page.whole(event, self._allowed(request), request.GET.get("test_ids", "")) if event else {}
-        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **context})
+    def moving(self, request: HttpRequest, event: ProblematicEvent) -> dict[str, Any]:
+        return {**page.moving(event, self._allowed(request)), "is_fragment": True}
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         facts = super().get_fieldsets(request, obj)
         return facts if obj is None or obj.is_open else (*facts, self.end)
 
-    def progress_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The part of the page that moves while a retry runs."""
-        if not (self.admin_site.has_permission(request) and self.has_view_permission(request)):
-            return retrying.load_anew(403)
-        try:
-            event: ProblematicEvent = self.find(object_id)
-        except NoSuchId:
-            return retrying.load_anew(404)
-        context = {**page.moving(event, self._allowed(request)), "is_fragment": True}
-        return TemplateResponse(request, f"{TEMPLATES}/progress.html", context)
-
     def _allowed(self, request: HttpRequest) -> page.Allowed:
         return page.Allowed(
-            self.has_map_permission(request), self.has_retry_permission(request), self.has_clear_permission(request)
+            access.of_request(request),
+            self.has_map_permission(request),
+            self.has_retry_permission(request),
+            self.has_clear_permission(request),
         )
 
     @admin.display(description="Event")
@@ -219,11 +202,15 @@ class ProblematicEventAdmin(ClearViews, ReadOnlyAdmin):
 
     @admin.display(description="Neighbour before")
     def before(self, event: ProblematicEvent) -> str:
-        return looks.neighbour(event.boundary_before_id, event.boundary_before_end_at, "none: the top of the list")
+        return looks.neighbour(
+            event.product, event.boundary_before_id, event.boundary_before_end_at, "none: the top of the list"
+        )
 
     @admin.display(description="Neighbour after")
     def after(self, event: ProblematicEvent) -> str:
-        return looks.neighbour(event.boundary_after_id, event.boundary_after_end_at, "none: the end of the list")
+        return looks.neighbour(
+            event.product, event.boundary_after_id, event.boundary_after_end_at, "none: the end of the list"
+        )
 
 
 def _chosen(event_ids: Collection[UUID], is_open: Sequence[UUID]) -> Choice:

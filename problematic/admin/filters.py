@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import cached_property
+from typing import Any
 
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.http import HttpRequest
 
 from problematic.models import EventStatus, MappingState, RetryAttempt, RetryJob
-from sync.admin.filters import WordFilter
-from sync.models import Customer
+from sync import access
+from sync.admin.filters import ChoiceFilter, WordFilter
 
 EVERYTHING = "all"
 
@@ -35,15 +36,16 @@ class CustomerFilter(WordFilter):
     title = "customer"
     parameter_name = "customer"
 
+    def __init__(self, request: HttpRequest, *args: Any) -> None:
+        names = access.customers(access.of_request(request)).order_by("name").values_list("name", flat=True)
+        self._names = {name: name for name in names}
+        super().__init__(request, *args)
+
     def words(self) -> Mapping[str, str]:
         return self._names
 
     def matching(self, word: str) -> Q:
         return Q(product__customer__name=word)
-
-    @cached_property
-    def _names(self) -> dict[str, str]:
-        return {name: name for name in Customer.objects.order_by("name").values_list("name", flat=True)}
 
 
 class AgeFilter(WordFilter):
@@ -61,25 +63,19 @@ class AgeFilter(WordFilter):
         return Q(first_seen_at__gte=Now() - timedelta(days=int(word)))
 
 
-class MappingStateFilter(WordFilter):
+class MappingStateFilter(ChoiceFilter):
     title = "state"
     parameter_name = "state"
-
-    def words(self) -> Mapping[str, str]:
-        return dict(MappingState.choices)
+    vocabulary = MappingState
 
 
-class OutcomeFilter(WordFilter):
+class OutcomeFilter(ChoiceFilter):
     title = "outcome"
     parameter_name = "outcome"
-
-    def words(self) -> Mapping[str, str]:
-        return dict(RetryAttempt.Outcome.choices)
+    vocabulary = RetryAttempt.Outcome
 
 
-class JobStatusFilter(WordFilter):
+class JobStatusFilter(ChoiceFilter):
     title = "status"
     parameter_name = "status"
-
-    def words(self) -> Mapping[str, str]:
-        return dict(RetryJob.Status.choices)
+    vocabulary = RetryJob.Status

@@ -11,6 +11,7 @@ from sync.admin.filters import RelatedFilter
 
 @admin.register(TriageEntry)
 class TriageEntryAdmin(ReadOnlyAdmin):
+    customer_path = "event__product__customer"
     list_display = ("id", "event", "action", "when", "done_by", "ids", "detail_shown")
     list_select_related = ("event", "by")
     list_only = ("event__event_id", "action", "at", "by__username", "test_ids", "detail")

@@ -21,7 +21,7 @@ from problematic.models import (
     TriageEntry,
 )
 from sync.admin import display
-from sync.models import Test
+from sync.models import Product, Test
 
 EVENT_COLOURS = {EventStatus.OPEN: "warning", EventStatus.RESOLVED: "success", EventStatus.CLEARED: ""}
 
@@ -121,12 +121,14 @@ def test_link(test_id: int, titles: Mapping[int, str]) -> SafeString | str:
     return format_html("{} {}", page, Truncator(titles[test_id].strip()).chars(_TITLE_LENGTH) or "Untitled test")
 
 
-def titles_of(test_ids: Iterable[int | None]) -> dict[int, str]:
-    return dict(Test.objects.filter(pk__in=[test_id for test_id in test_ids if test_id]).values_list("pk", "title"))
+def titles_of(product: Product, test_ids: Iterable[int | None]) -> dict[int, str]:
+    """Of stored tests of the product's customer: anybody may map any number, and must not learn another's titles."""
+    tests = Test.objects.filter(product__customer=product.customer_id)
+    return dict(tests.filter(pk__in=[test_id for test_id in test_ids if test_id]).values_list("pk", "title"))
 
 
-def neighbour(test_id: int | None, end_at: datetime | None, absent: str) -> SafeString | str:
+def neighbour(product: Product, test_id: int | None, end_at: datetime | None, absent: str) -> SafeString | str:
     if test_id is None:
         return absent
     ends = f"ends {localize(timezone.localtime(end_at))} UTC" if end_at else "its end is not known"
-    return format_html("{}, {}", test_link(test_id, titles_of([test_id])), ends)
+    return format_html("{}, {}", test_link(test_id, titles_of(product, [test_id])), ends)

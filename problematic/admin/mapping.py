@@ -29,6 +29,7 @@ class RetryAttemptTable(ReadOnlyTable):
 
 @admin.register(ProblematicMapping)
 class ProblematicMappingAdmin(ReadOnlyAdmin):
+    customer_path = "event__product__customer"
     list_display = ("test_id", "event", "product", "state_shown", "attempts", "next_attempt", "error", "mapped_by")
     list_select_related = ("event__product", "mapped_by")
     list_only = (
@@ -55,7 +56,7 @@ class ProblematicMappingAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Test")
     def test(self, mapping: ProblematicMapping) -> str:
-        return looks.test_link(mapping.test_id, looks.titles_of([mapping.test_id]))
+        return looks.test_link(mapping.test_id, looks.titles_of(mapping.event.product, [mapping.test_id]))
 
     @admin.display(description="Product")
     def product(self, mapping: ProblematicMapping) -> str:
@@ -76,6 +77,7 @@ class ProblematicMappingAdmin(ReadOnlyAdmin):
 
 @admin.register(RetryAttempt)
 class RetryAttemptAdmin(ReadOnlyAdmin):
+    customer_path = "event__product__customer"
     list_display = ("id", "test_id", "event", outcome, "number", "finished", "detail_shown")
     list_select_related = ("event",)
     list_only = ("test_id", "event__event_id", "outcome", "number", "finished_at", "detail")

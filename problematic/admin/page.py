@@ -12,6 +12,7 @@ from problematic.admin import looks, retrying, tables
 from problematic.admin.advice import next_step
 from problematic.forms import TestIdsForm
 from problematic.models import PENDING, EventStatus, ProblematicEvent, ProblematicMapping
+from sync.access import Access
 from sync.admin import display
 
 _PAGES = ("map", "unmap", "retry", "ask_clear", "progress", "change")
@@ -19,8 +20,9 @@ _PAGES = ("map", "unmap", "retry", "ask_clear", "progress", "change")
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What the reader of the page may do."""
+    """What the reader of the page may see and do."""
 
+    reader: Access
     map: bool
     retry: bool
     clear: bool
@@ -30,8 +32,8 @@ def moving(event: ProblematicEvent, allowed: Allowed) -> dict[str, Any]:
     """The part that changes while a retry runs: its progress, and the mapped tests."""
     mappings = event.mappings.select_related("mapped_by").order_by("test_id")
     shown = list(mappings[: tables.MOST_ROWS])
-    job = retrying.latest(event)
-    titles = looks.titles_of(mapping.test_id for mapping in shown)
+    job = retrying.latest(event, allowed.reader)
+    titles = looks.titles_of(event.product, (mapping.test_id for mapping in shown))
     return {
         "job": retrying.facts(job) if job else None,
         "retrying": retrying.is_running(job),
@@ -47,7 +49,7 @@ def whole(event: ProblematicEvent, allowed: Allowed, text: str = "") -> dict[str
     """``text`` stands in the field for pasted ids."""
     parts = moving(event, allowed)
     found = suggestions.suggest(event) if event.is_open else []
-    titles = looks.titles_of(each.test_id for each in found)
+    titles = looks.titles_of(event.product, (each.test_id for each in found))
     states = _states(event)
     return {
         **parts,

@@ -3,10 +3,10 @@
 from typing import Any
 
 from django.db.models import Q
-from django.http import HttpResponse
 
 from problematic.admin import looks
 from problematic.models import ProblematicEvent, RetryJob
+from sync.access import Access
 from sync.admin import display
 
 _ERRORS_SHOWN = 10
@@ -16,11 +16,11 @@ def started(job: RetryJob) -> str:
     return f"Started retry {job} of {looks.many(job.total, 'mapped test')}; it runs in the background."
 
 
-def latest(event: ProblematicEvent) -> RetryJob | None:
-    """The event's latest retry, or one of several events that is working on this one now."""
+def latest(event: ProblematicEvent, reader: Access) -> RetryJob | None:
+    """The event's latest retry, or one of several events that is working on this one now, that the reader may see."""
     ids = list(event.mappings.values_list("pk", flat=True))
     here = Q(event=event) | Q(status=RetryJob.Status.RUNNING, mapping_ids__overlap=ids)
-    return RetryJob.objects.filter(here).select_related("requested_by").order_by("-started_at").first()
+    return RetryJob.objects.seen(reader).filter(here).select_related("requested_by").order_by("-started_at").first()
 
 
 def is_running(job: RetryJob | None) -> bool:
@@ -39,8 +39,3 @@ def facts(job: RetryJob, errors: int = _ERRORS_SHOWN) -> dict[str, Any]:
         "notes": job.notes[:errors],
         "more_notes": max(0, len(job.notes) - errors),
     }
-
-
-def load_anew(status: int = 200) -> HttpResponse:
-    """The answer to a page that asks how things stand when it should load itself: all is over, or it may not know."""
-    return HttpResponse(status=status, headers={"HX-Refresh": "true"})

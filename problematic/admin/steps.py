@@ -73,7 +73,7 @@ class StepViews(ByPublicId):
         if not allowed:
             raise PermissionDenied
         try:
-            event: ProblematicEvent = self.find(object_id)
+            event: ProblematicEvent = self.find(request, object_id)
         except NoSuchId as error:
             return self.not_found(request, error)
         page = self.address("change", event.pk)

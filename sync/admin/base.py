@@ -6,6 +6,7 @@ from django.contrib.admin import ShowFacets, display
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from sync import access
 from sync.admin import searching
 from sync.admin.display import detail_url, label, lines, link, pretty_json
 from sync.admin.filters import parameters
@@ -46,7 +47,25 @@ class ViewOnly:
         return False
 
 
-class ReadOnlyAdmin(ViewOnly, ModelAdmin):
+class OfCustomers(ModelAdmin):
+    """Shows everybody the rows of the customers they see, and no others: in lists, pages, and where other pages offer
+    rows to choose from, since Django asks ``get_queryset`` for all of them. Views of one's own ask ``visible``.
+
+    Every admin of a room names the way from its row to the customer; ``None``: its rows belong to no customer.
+    """
+
+    customer_path: ClassVar[str | None]
+
+    def visible(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Those of ``rows`` (of this admin's model) that the user may see."""
+        path = self.customer_path
+        return rows if path is None else access.seen(rows, access.of_request(request), path)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return self.visible(request, super().get_queryset(request))
+
+
+class ReadOnlyAdmin(ViewOnly, OfCustomers):
     """Subclasses declare the columns their list shows, the ones it reads, and what a search looks at.
 
     ``list_only`` names the columns to read, those of related rows with ``__``; a column that is shown but not named

@@ -40,6 +40,7 @@ class CustomReportStack(ReadOnlyStack):
 
 @admin.register(Bug)
 class BugAdmin(SyncedAdmin):
+    customer_path = "product__customer"
     list_display = (
         "id", "short_title", "product", "test_link", "severity_shown", "status_shown", "reported_at", missing,
     )  # fmt: skip
@@ -101,6 +102,7 @@ class BugAdmin(SyncedAdmin):
 class OfBug(ReadOnlyAdmin):
     """For what belongs to one bug: found by the bug."""
 
+    customer_path = "bug__product__customer"
     list_select_related = ("bug",)
     list_filter = (("bug", RelatedFilter),)
     search_numbers = ("bug_id",)

@@ -15,8 +15,9 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from sync import customers, schedule
 from sync.admin import display
+from sync.admin.base import OfCustomers
 from sync.admin.steps import Steps
-from sync.admin.theme import ModelAdmin, ModelForm
+from sync.admin.theme import ModelForm
 from sync.leases import LeaseLost
 from sync.models import Bug, Customer, Product, SyncEvent, Test
 from sync.pipeline import SyncBusy
@@ -75,7 +76,8 @@ class CustomerForm(ModelForm):
 
 
 @admin.register(Customer)
-class CustomerAdmin(Steps, ModelAdmin):
+class CustomerAdmin(Steps, OfCustomers):
+    customer_path = "pk"
     form = CustomerForm
     list_display = (
         "name",
@@ -93,6 +95,7 @@ class CustomerAdmin(Steps, ModelAdmin):
         "created_at", "lists",
     )  # fmt: skip
     change_form_outer_before_template = "admin/sync/customer/paused.html"
+    autocomplete_fields = ("members",)
     actions = None  # customers are deleted one at a time: each deletion takes leases and may find a sync in its way
     compressed_fields = True
     fieldsets = (
@@ -100,6 +103,7 @@ class CustomerAdmin(Steps, ModelAdmin):
         ("TestIO API", {"fields": ("api_base_url", "api_token")}),
         ("What to keep", {"fields": ("product_ids", "sync_since")}),
         ("Background refresh", {"fields": ("refresh_interval",)}),
+        ("Who sees its data", {"fields": ("members",)}),
     )
     state = (
         "State",
@@ -109,6 +113,12 @@ class CustomerAdmin(Steps, ModelAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Nothing: through the address the sealed token could be guessed byte by byte."""
         return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who may see what is decided by those who manage users; to them, others' names are offered too."""
+        fields = super().get_readonly_fields(request, obj)
+        user: Any = request.user
+        return fields if user.has_perm("auth.change_user") else (*fields, "members")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fieldsets if obj is None else (*self.fieldsets, self.state)
@@ -144,7 +154,7 @@ class CustomerAdmin(Steps, ModelAdmin):
 
     def resume_view(self, request: HttpRequest, customer_id: int) -> HttpResponse:
         """Only POST resumes; whoever comes by GET is led to the page with the button."""
-        customer = get_object_or_404(Customer, pk=customer_id)
+        customer = get_object_or_404(self.get_queryset(request), pk=customer_id)
         self.require(self.has_change_permission(request, customer))
         if request.method == "POST":
             schedule.resume(customer.pk)

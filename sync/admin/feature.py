@@ -17,6 +17,7 @@ class UserStoryTable(ReadOnlyTable):
 
 @admin.register(Feature)
 class FeatureAdmin(SyncedAdmin):
+    customer_path = "product__customer"
     list_display = ("id", "short_title", "product", missing)
     list_display_links = ("id", "short_title")
     list_select_related = ("product",)
@@ -40,6 +41,7 @@ class FeatureAdmin(SyncedAdmin):
 
 @admin.register(UserStory)
 class UserStoryAdmin(ReadOnlyAdmin):
+    customer_path = "feature__product__customer"
     list_display = ("id", "short_title", "feature", missing)
     list_display_links = ("id", "short_title")
     list_select_related = ("feature",)

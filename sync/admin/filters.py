@@ -1,14 +1,15 @@
 """List filters. They never read the table they filter, and they speak the words people see."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db.models import ForeignKey, Model, Q, QuerySet
+from django.db.models import ForeignKey, Model, Q, QuerySet, TextChoices
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from sync import wording
+from sync.admin.theme import ChangeList
 from sync.models import Person, Product, SyncEvent, SyncPhase
 from sync.models.run import Status
 
@@ -20,9 +21,22 @@ else:
 
 
 class RelatedFilter(AutocompleteSelectFilter):
-    """The related row is found by typing: a list of all products or tests would be endless."""
+    """The related row is found by typing: a list of all products or tests would be endless.
+
+    What is offered, and the name of what is chosen, are rows that the related admin shows to the user.
+    """
 
     template = "admin/filter_form.html"
+
+    def __init__(self, field: Any, request: HttpRequest, *args: Any, **options: Any) -> None:
+        super().__init__(field, request, *args, **options)
+        self._offered = admin.site.get_model_admin(field.remote_field.model).get_queryset(request)
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        offered: Iterator[Any] = super().choices(changelist)
+        for shown in offered:
+            shown["form"].fields[self.lookup_kwarg].queryset = self._offered
+            yield shown
 
 
 class WordFilter(DropdownFilter):
@@ -46,6 +60,15 @@ class WordFilter(DropdownFilter):
         if not word:
             return queryset
         return queryset.filter(self.matching(word)) if word in self.words() else queryset.none()
+
+
+class ChoiceFilter(WordFilter):
+    """One of the words of a column that has fixed ones."""
+
+    vocabulary: type[TextChoices]
+
+    def words(self) -> Mapping[str, str]:
+        return dict(self.vocabulary.choices)
 
 
 def parameters(model: type[Model], list_filter: Iterable[Any]) -> set[str]:
@@ -117,36 +140,28 @@ class MissingFilter(WordFilter):
         return Q(missing_since__isnull=word == "present")
 
 
-class PersonKindFilter(WordFilter):
+class PersonKindFilter(ChoiceFilter):
     title = "kind"
     parameter_name = "kind"
-
-    def words(self) -> Mapping[str, str]:
-        return dict(Person.Kind.choices)
+    vocabulary = Person.Kind
 
 
-class RunStatusFilter(WordFilter):
+class RunStatusFilter(ChoiceFilter):
     title = "status"
     parameter_name = "status"
-
-    def words(self) -> Mapping[str, str]:
-        return dict(Status.choices)
+    vocabulary = Status
 
 
-class TriggerFilter(WordFilter):
+class TriggerFilter(ChoiceFilter):
     title = "trigger"
     parameter_name = "trigger"
-
-    def words(self) -> Mapping[str, str]:
-        return dict(SyncEvent.Trigger.choices)
+    vocabulary = SyncEvent.Trigger
 
 
-class PhaseNameFilter(WordFilter):
+class PhaseNameFilter(ChoiceFilter):
     title = "phase"
     parameter_name = "name"
-
-    def words(self) -> Mapping[str, str]:
-        return dict(SyncPhase.Name.choices)
+    vocabulary = SyncPhase.Name
 
 
 #: How a product stands with its background refresh.
@@ -165,7 +180,8 @@ class RefreshFilter(WordFilter):
             case "due":
                 return Q(pk__in=Product.objects.due().values("pk"))
             case "next":
-                return Q(pk__in=Product.objects.refreshed().values("pk"), next_sync_at__gt=Now())
+                claimed_or_later = Q(next_sync_at__gt=Now()) | ~Q(claimed_at=None)
+                return Q(pk__in=Product.objects.refreshed().values("pk")) & claimed_or_later
             case "failing":
                 return Q(missing_since=None, failures__gt=0)
             case _:

@@ -17,6 +17,7 @@ from sync.models import SyncEvent, SyncLease
 
 @admin.register(SyncLease)
 class SyncLeaseAdmin(Steps, ReadOnlyAdmin):
+    customer_path = "product__customer"
     list_display = ("product", "state", "holder_link", "host", "pid", "age", "heartbeat_age", "left")
     actions = ("release",)
     list_select_related = ("product",)

@@ -10,6 +10,7 @@ from sync.models import Bug, Person, Test
 
 @admin.register(Person)
 class PersonAdmin(ReadOnlyAdmin):
+    customer_path = "customer"
     list_display = ("username", "kind", "customer", "first_seen_at")
     list_select_related = ("customer",)
     list_only = ("username", "kind", "customer__name", "first_seen_at")

@@ -26,6 +26,7 @@ class SectionTable(ReadOnlyTable):
 
 @admin.register(Product)
 class ProductAdmin(Steps, SyncedAdmin):
+    customer_path = "customer"
     list_display = ("id", "name", "customer", "age", "next", "last_refresh", "failures", missing)
     actions = ("refresh_now",)
     list_before_template = "admin/sync/product/standings.html"
@@ -149,6 +150,7 @@ class ProductAdmin(Steps, SyncedAdmin):
 
 @admin.register(Section)
 class SectionAdmin(ReadOnlyAdmin):
+    customer_path = "product__customer"
     list_display = ("id", "name", "product", missing)
     list_display_links = ("id", "name")
     list_select_related = ("product",)

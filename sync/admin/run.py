@@ -44,6 +44,7 @@ class SyncPhaseTable(ReadOnlyTable):
 
 @admin.register(SyncEvent)
 class SyncEventAdmin(RunSteps, ReadOnlyAdmin):
+    customer_path = "customer"
     list_display = ("run", "customer", run_status, "started_at", run_duration, "tests", "bugs", "gaps", "trigger")
     list_select_related = ("customer",)
     list_only = (
@@ -101,6 +102,7 @@ class SyncEventAdmin(RunSteps, ReadOnlyAdmin):
 
 @admin.register(SyncPhase)
 class SyncPhaseAdmin(ReadOnlyAdmin):
+    customer_path = "event__customer"
     list_display = (
         "id", "event", "product", "name", run_status, "started_at", run_duration, "seen", "created", "updated",
         "missing", "gaps", "api_calls",

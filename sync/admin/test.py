@@ -54,6 +54,7 @@ class TestFreshnessTable(ReadOnlyTable):
 
 @admin.register(Test)
 class TestAdmin(SyncedAdmin):
+    customer_path = "product__customer"
     list_display = ("id", "short_title", "product", test_status, "type_shown", "end_at", missing)
     list_display_links = ("id", "short_title")
     list_select_related = ("product",)
@@ -124,6 +125,7 @@ class TestAdmin(SyncedAdmin):
 class OfTest(ReadOnlyAdmin):
     """For what belongs to one test: found by the test."""
 
+    customer_path = "test__product__customer"
     list_select_related: ClassVar[tuple[str, ...]] = ("test",)
     list_filter = (("test", RelatedFilter),)
     search_numbers: ClassVar[tuple[str, ...]] = ("test_id",)

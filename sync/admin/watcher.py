@@ -10,6 +10,7 @@ from sync.models import Watcher
 
 @admin.register(Watcher)
 class WatcherAdmin(ReadOnlyAdmin):
+    customer_path = None
     list_display = ("name", "state", "host", "pid", "started_at", "sign_of_life", "last_cycle_at", "cycles")
     list_only = ("name", "host", "pid", "process_started", "started_at", "heartbeat_at", "last_cycle_at", "cycles")
     sortable_by = ()

@@ -1,11 +1,13 @@
 """A bug, the devices it was seen on, and the custom report that may come with it."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from sync.models.feature import Feature
 from sync.models.person import Person
 from sync.models.product import Product
+from sync.models.searchable import joined, search_column
 from sync.models.synced import Synced, SyncedManager
 from sync.models.test import Test, TestFeature
 
@@ -18,7 +20,10 @@ class Bug(Synced):
 
     id = models.BigIntegerField(primary_key=True)
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="bugs", db_index=False)
-    test = models.ForeignKey(Test, on_delete=models.SET_NULL, null=True, blank=True, related_name="bugs")
+    # Its index is the first of those below, which holds what figures are made of as well.
+    test = models.ForeignKey(
+        Test, on_delete=models.SET_NULL, null=True, blank=True, related_name="bugs", db_index=False
+    )
     mentioned_test_id = models.BigIntegerField(null=True, blank=True)
     # Its index also keeps a deleted test feature from looking for its bugs by reading them all.
     test_feature = models.ForeignKey(TestFeature, on_delete=models.SET_NULL, null=True, blank=True, related_name="bugs")
@@ -34,6 +39,7 @@ class Bug(Synced):
     expected_result = models.TextField(blank=True, default="")
     actual_result = models.TextField(blank=True, default="")
     steps = ArrayField(models.TextField(), default=list, blank=True)
+    search = search_column("title", "actual_result", joined("steps"), "expected_result")
     reported_at = models.DateTimeField(null=True, blank=True)
     exported_at = models.DateTimeField(null=True, blank=True)
 
@@ -42,8 +48,29 @@ class Bug(Synced):
     class Meta:
         ordering = ("-id",)
         indexes = (
-            models.Index("product", models.F("reported_at").desc(nulls_last=True), "id", name="bug_by_product_date"),
+            # Read forwards and backwards by lists, which ask for rows without the time apart (sync.api.keyset).
+            models.Index(fields=["product", "reported_at", "id"], name="bug_by_product_date"),
+            models.Index(fields=["reported_at", "id"], name="bug_by_date"),
+            # For what is rare: walking by date until enough of it is met would read nearly every bug.
+            models.Index(fields=["status", "severity", "rejection_reason", "known"], name="bug_by_outcome"),
+            # Figures read every bug, and this is a tenth of the table (reports.metrics).
+            models.Index(
+                fields=["test"],
+                include=[
+                    "id",
+                    "status",
+                    "severity",
+                    "known",
+                    "rejection_reason",
+                    "feature",
+                    "author",
+                    "reported_at",
+                    "missing_since",
+                ],
+                name="bug_figures",
+            ),
             models.Index(fields=["mentioned_test_id"], name="bug_of_unread_test", condition=models.Q(test=None)),
+            GinIndex(fields=["search"], name="bug_search"),
         )
 
     def __str__(self) -> str:

@@ -1,7 +1,10 @@
 """A company whose TestIO data we keep."""
 
+from contextlib import suppress
 from typing import Self
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -9,6 +12,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from sync import encryption
+from sync.models.claim import unclaimed
 from sync.testio import address
 
 PRODUCTION_API = "https://api.test.io/customer/v2"
@@ -18,6 +22,18 @@ def refuse_unsafe_address(url: str) -> None:
     """A validator: whatever address is stored here gets the customer's token."""
     if not address.is_safe(url):
         raise ValidationError(f"It {address.RULE}.")
+    if settings.TESTIO_ALLOW_PRIVATE_ADDRESSES:
+        return
+    parts = urlsplit(url)
+    with suppress(OSError):  # a name that cannot be looked up now is judged when it is called
+        try:
+            address.public_addresses(parts.hostname or "", parts.port)
+        except address.NotPublic:
+            raise ValidationError(f"It {address.PUBLIC_RULE}.") from None
+
+
+#: Switched off, paused, or without a token: nothing is refreshed in the background.
+_LEFT_ALONE = models.Q(is_active=False) | models.Q(paused_at__isnull=False) | models.Q(encrypted_token=b"")
 
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
@@ -26,11 +42,15 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 
     def refreshed(self) -> Self:
         """Those whose data is kept fresh in the background: active, not paused, with a token."""
-        return self.filter(is_active=True, paused_at=None).exclude(encrypted_token=b"")
+        return self.exclude(_LEFT_ALONE)
+
+    def left_alone(self) -> Self:
+        """All others."""
+        return self.filter(_LEFT_ALONE)
 
     def due(self) -> Self:
-        """Those of them whose list of products is to be read now, by the database's clock."""
-        return self.refreshed().filter(products_due_at__lte=Now())
+        """Those of them whose list of products is to be read now, by the database's clock, and claimed by nobody."""
+        return self.refreshed().filter(unclaimed("products_claimed_at"), products_due_at__lte=Now())
 
 
 class Customer(models.Model):
@@ -53,6 +73,12 @@ class Customer(models.Model):
         null=True, blank=True, editable=False, help_text="TestIO asked us to wait until then (HTTP 429)."
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        related_name="customers",
+        blank=True,
+        help_text="The users who see its data, beside those who may see all customers.",
+    )
 
     # Background refresh (see sync.schedule).
     refresh_interval = models.PositiveIntegerField(
@@ -89,7 +115,11 @@ class Customer(models.Model):
                 name="customer_paused_with_reason",
             ),
         )
-        indexes = (models.Index(fields=["products_due_at"], name="customer_products_due"),)
+        indexes = (
+            models.Index(fields=["products_due_at"], name="customer_products_due"),
+            models.Index(fields=["id"], name="customer_left_alone", condition=_LEFT_ALONE),
+        )
+        permissions = (("see_all_customers", "Can see the data of all customers"),)
 
     def __str__(self) -> str:
         return self.name

@@ -1,8 +1,10 @@
 """The catalogue of what can be tested: features and their user stories."""
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from sync.models.product import Product, Section
+from sync.models.searchable import search_column
 from sync.models.synced import Synced, SyncedManager
 
 
@@ -15,11 +17,19 @@ class Feature(Synced):
     description = models.TextField(blank=True, default="")
     howtofind = models.TextField(blank=True, default="")
     sections = models.ManyToManyField(Section, related_name="features", blank=True)
+    story_titles = models.TextField(
+        blank=True,
+        db_default="",
+        editable=False,
+        help_text="Titles of the user stories TestIO still has, a line each: kept by a trigger, for the search.",
+    )
+    search = search_column("title", "story_titles", "description", "howtofind")
 
     objects = SyncedManager["Feature"]()
 
     class Meta:
         ordering = ("id",)
+        indexes = (GinIndex(fields=["search"], name="feature_search"),)
 
     def __str__(self) -> str:
         return self.title or f"Feature {self.pk}"

@@ -12,6 +12,9 @@ from sync.models.customer import Customer
 from sync.models.process import OwnedByProcess
 from sync.models.product import Product
 from sync.models.status import Status as Status
+from sync.public_ids import public_id
+
+RUN_PREFIX = "run_"
 
 
 class SyncEventQuerySet(models.QuerySet["SyncEvent"]):
@@ -48,6 +51,14 @@ class SyncEvent(OwnedByProcess):
     started_at = models.DateTimeField(db_default=Now())
     heartbeat_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True, blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Who started it through a page or the API.",
+    )
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
@@ -73,14 +84,14 @@ class SyncEvent(OwnedByProcess):
             models.Index(fields=["finished_at"], name="syncevent_by_end"),
         )
         constraints = (models.CheckConstraint(condition=_ENDED, name="syncevent_finished_when_ended"),)
-        permissions = (("cancel_runs", "Can cancel sync runs"),)
+        permissions = (("run_syncs", "Can start sync runs"), ("cancel_runs", "Can cancel sync runs"))
 
     def __str__(self) -> str:
         return self.public_id
 
     @property
     def public_id(self) -> str:
-        return f"run_{self.event_id.hex[:12]}"
+        return public_id(RUN_PREFIX, self.event_id)
 
 
 class SyncPhase(models.Model):

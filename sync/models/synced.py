@@ -10,10 +10,10 @@ Row = TypeVar("Row", bound=models.Model, covariant=True)
 
 
 class SyncedManager(models.Manager[Row]):
-    """Leaves the raw payload in the database: lists never need it and it outweighs all other columns together."""
+    """Leaves in the database what lists never need and what outweighs all other columns together."""
 
     def get_queryset(self) -> models.QuerySet[Row]:
-        return super().get_queryset().defer("raw")
+        return super().get_queryset().defer("raw", "search")
 
 
 class Synced(models.Model):

@@ -4,6 +4,14 @@
 """
 
 from sync.pipeline.context import Progress, SyncBusy, SyncImpossible, SyncOptions
-from sync.pipeline.customer import plan_customer, sync_customer
+from sync.pipeline.customer import check_possible, plan_customer, sync_customer
 
-__all__ = ["Progress", "SyncBusy", "SyncImpossible", "SyncOptions", "plan_customer", "sync_customer"]
+__all__ = [
+    "Progress",
+    "SyncBusy",
+    "SyncImpossible",
+    "SyncOptions",
+    "check_possible",
+    "plan_customer",
+    "sync_customer",
+]

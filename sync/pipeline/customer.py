@@ -7,7 +7,7 @@ from django.conf import settings
 
 from sync import leases, runs, store
 from sync.encryption import Undecipherable
-from sync.leases import Busy, Heartbeat
+from sync.leases import Busy, kept_alive
 from sync.limiter import PostgresLimiter
 from sync.models import Customer, Product, SyncEvent
 from sync.pipeline import products
@@ -33,19 +33,18 @@ def sync_customer(
     customer: Customer,
     options: SyncOptions,
     *,
+    event: SyncEvent | None = None,
     stop: threading.Event | None = None,
     progress: Progress | None = None,
 ) -> SyncEvent:
     """Run one sync and return its event, ended: succeeded, partial, failed or cancelled.
 
-    Setting ``stop`` cancels, and so does ``runs.request_cancel``: the page in hand is finished, leases are released.
-    ``stop`` itself is never set here. Raises ``SyncImpossible`` when nothing can be begun and ``SyncBusy`` when
-    everything in scope is being written by others.
+    ``event``: where somebody has opened the run already. Setting ``stop`` cancels, and so does
+    ``runs.request_cancel``: the page in hand is finished, leases are released. ``stop`` itself is never set here.
+    Raises ``SyncImpossible`` when nothing can be begun and ``SyncBusy`` when everything in scope is being written by
+    others; an event that was given is still running then.
     """
-    products.check_scope(customer, options)
-    token = _token(customer)
-    if not options.only_list:
-        _refuse_when_all_busy(customer, options)
+    token = check_possible(customer, options)
     stop = OwnStop(stop)
     limit = settings.TESTIO_MAX_CONCURRENT_REQUESTS
     with (
@@ -54,8 +53,8 @@ def sync_customer(
         _client(customer, token, limiter, stop) as client,
         ThreadPoolExecutor(limit, thread_name_prefix="fetch") as fetchers,
     ):
-        event = runs.begin(customer, trigger=options.trigger, mode=options.mode)
-        with Heartbeat(event.pk, stop):
+        event = event or runs.begin(customer, trigger=options.trigger, mode=options.mode)
+        with kept_alive(event.pk, stop):
             people = store.People(customer.pk)
             context = Context(event, customer, options, client, people, fetchers, stop, progress or Silence())
             Course(context).run()
@@ -63,6 +62,15 @@ def sync_customer(
     event.api_calls = client.calls
     patiently(lambda: SyncEvent.objects.filter(pk=event.pk).update(api_calls=event.api_calls))
     return event
+
+
+def check_possible(customer: Customer, options: SyncOptions) -> str:
+    """The customer's token, where nothing is in the way of such a sync. Raises ``SyncImpossible`` and ``SyncBusy``."""
+    products.check_scope(customer, options)
+    token = _token(customer)
+    if not options.only_list:
+        _refuse_when_all_busy(customer, options)
+    return token
 
 
 def _client(customer: Customer, token: str, limiter: PostgresLimiter, stop: threading.Event) -> TestIOClient:
@@ -74,6 +82,7 @@ def _client(customer: Customer, token: str, limiter: PostgresLimiter, stop: thre
             timeout=settings.TESTIO_HTTP_TIMEOUT,
             max_connections=settings.TESTIO_MAX_CONCURRENT_REQUESTS,
             stop=stop,
+            private=settings.TESTIO_ALLOW_PRIVATE_ADDRESSES,
         )
     except TestIOError as error:  # an address or a token no call can be made with
         raise SyncImpossible(str(error)) from None

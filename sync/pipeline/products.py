@@ -64,7 +64,7 @@ def welcome_back(context: Context, listed: Collection[int]) -> None:
     for lease in held:
         with transaction.atomic():
             lease.prove()
-            Product.objects.filter(pk=lease.product_id).update(missing_since=None, next_sync_at=Now())
+            Product.objects.filter(pk=lease.product_id).update(missing_since=None, next_sync_at=Now(), claimed_at=None)
         lease.release()
 
 

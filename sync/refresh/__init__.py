@@ -5,7 +5,7 @@
 Celery's tasks call the same functions, one each. When something is due is written down by ``sync.schedule``.
 """
 
-from sync.refresh.claims import CLAIM_SECONDS, claim_due_customers, claim_due_products, claim_due_sweeps
+from sync.refresh.claims import CLAIM_SECONDS, all_due, claim_due_customers, claim_due_products, claim_due_sweeps
 from sync.refresh.cycle import Cycle, cycle
 from sync.refresh.history import prune_history
 from sync.refresh.stale import Released, release_stale
@@ -18,6 +18,7 @@ __all__ = [
     "Cycle",
     "Outcome",
     "Released",
+    "all_due",
     "claim_due_customers",
     "claim_due_products",
     "claim_due_sweeps",

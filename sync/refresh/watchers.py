@@ -6,23 +6,22 @@ given no sign of life for ``TESTIO_LOCK_TIMEOUT`` seconds; a living one is never
 
 import logging
 import threading
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
+from sync.heartbeat import Heartbeat
 from sync.leases import lock_timeout
 from sync.models import Watcher
 from sync.models.process import this_process
 
 log = logging.getLogger(__name__)
-
-#: Seconds between two signs of life.
-BEAT = 5.0
 
 
 class AlreadyWatching(Exception):
@@ -44,21 +43,19 @@ class Watch:
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="watcher", daemon=True)
+        self._life = ExitStack()
         self._claim = uuid4()
 
     def __enter__(self) -> Self:
         self._take()
-        self._thread.start()
+        self._life.callback(lambda: self._own().delete())
+        self._life.enter_context(Heartbeat("the watcher", self._show_life))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._done.set()
-        self._thread.join()
-        self._own().delete()
+        self._life.close()
 
     def cycled(self) -> None:
         """Note that a cycle was done."""
@@ -81,21 +78,10 @@ class Watch:
     def _own(self) -> "QuerySet[Watcher]":
         return Watcher.objects.filter(name=settings.TESTIO_WATCHER_NAME, claim=self._claim)
 
-    def _beat(self) -> None:
-        try:
-            while not self._done.wait(min(BEAT, settings.TESTIO_LOCK_TIMEOUT / 5)):
-                self._show_life()
-        finally:
-            connection.close()
-
     def _show_life(self) -> None:
-        try:
-            if not self._own().update(heartbeat_at=Now()):
-                log.warning("Another watcher has taken over while this one did not answer: stopping.")
-                self._stop.set()
-        except (OperationalError, InterfaceError) as error:
-            log.warning("The watcher's sign of life could not be stored and is tried again: %s", error)
-            connection.close()
+        if not self._own().update(heartbeat_at=Now()):
+            log.warning("Another watcher has taken over while this one did not answer: stopping.")
+            self._stop.set()
 
 
 def watching() -> Watcher | None:

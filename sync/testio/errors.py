@@ -179,6 +179,14 @@ def unusable_base_url() -> TestIOUnexpected:
     )
 
 
+def not_public(path: str) -> TestIOUnexpected:
+    return TestIOUnexpected(
+        f"TestIO was not asked for {path}: the customer's API base URL leads into a private network, where its token "
+        "must not be sent. Correct it, or set TESTIO_ALLOW_PRIVATE_ADDRESSES=true if TestIO is to be reached there.",
+        path=path,
+    )
+
+
 def unusable_token() -> TestIORefused:
     return TestIORefused(
         "This customer's API token is empty or holds characters that no token has (spaces, line breaks, accents). "

@@ -15,11 +15,10 @@ READ, MAP, RETRY, CLEAR = "view_problematicevent", "map_tests", "retry_tests", "
 
 
 def caller(*permissions: str, name: str = "tess") -> Client:
-    """A client of a user who has exactly these permissions."""
+    """A client of a user who has exactly these permissions, for all customers."""
     user = User.objects.create_user(name)
-    user.user_permissions.set(
-        Permission.objects.filter(codename__in=permissions, content_type__app_label="problematic")
-    )
+    granted = Permission.objects.filter(codename__in=permissions, content_type__app_label="problematic")
+    user.user_permissions.set([*granted, Permission.objects.get(codename="see_all_customers")])
     client = Client()
     client.force_login(user)
     return client

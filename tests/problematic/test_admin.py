@@ -66,9 +66,9 @@ def desk(maria: User) -> Client:
 
 
 def clerk(*permissions: str) -> Client:
-    """A client of somebody who may open the admin, and exactly this."""
+    """A client of somebody who may open the admin, and exactly this, for all customers."""
     user = User.objects.create(username="clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    user.user_permissions.set(Permission.objects.filter(codename__in=[*permissions, "see_all_customers"]))
     client = Client()
     client.force_login(user)
     return client

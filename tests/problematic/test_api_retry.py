@@ -178,13 +178,17 @@ def test_a_product_outside_its_customers_filter_is_refused(client: Client) -> No
         ({"all": True, "product_id": 1}, "body"),
         ({"all": "yes"}, "all"),
         ({"product_id": "1"}, "product_id"),
-        ({"product_id": 1}, "product_id"),
         ({"event": "evt_1", "all": True}, "event"),
     ],
 )
 def test_an_order_that_says_not_what_to_retry_is_refused(client: Client, body: object, field: str) -> None:
     response = post(client, f"{BASE}/retry", body)
     assert (kind(response), list(errors(response))) == ((422, "invalid"), [field])
+
+
+def test_an_order_for_a_product_that_is_not_here_names_it(client: Client) -> None:
+    response = post(client, f"{BASE}/retry", {"product_id": 1})
+    assert (kind(response), list(errors(response))) == ((404, "not-found"), ["product_id"])
 
 
 def test_a_job_whose_process_died_is_told_as_interrupted(client: Client) -> None:

@@ -88,23 +88,12 @@ def test_mapping_again_takes_up_what_was_dead_or_had_succeeded_and_nothing_else(
     assert history(event) == [("revived", [1, 2])]
 
 
-def test_dead_mappings_are_revived_together(event: ProblematicEvent, user: User) -> None:
-    for number, state in enumerate(("dead", "failed", "dead"), start=1):
-        ProblematicMappingFactory.create(event=event, test_id=number, state=state)
-    assert triage.revive(event, user) == [1, 3]
-    assert states(event) == {1: "queued", 2: "failed", 3: "queued"}
-    assert triage.revive(event, user) == []
-    assert history(event) == [("revived", [1, 3])]
-
-
 @pytest.mark.parametrize("status", [EventStatus.RESOLVED, EventStatus.CLEARED])
 def test_nothing_is_mapped_to_an_event_that_is_not_open(event: ProblematicEvent, status: EventStatus) -> None:
     end(event, status)
     with pytest.raises(TriageRefused) as refused:
         triage.map_tests(event, [1])
     assert str(refused.value) == (f"Event {event} is {status}: It was read through. Nothing needs to be mapped to it.")
-    with pytest.raises(TriageRefused):
-        triage.revive(event)
     assert (states(event), history(event)) == ({}, [])
 
 

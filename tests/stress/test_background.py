@@ -7,12 +7,9 @@ import pytest
 
 from sync.models import Customer
 from sync.sandbox import SandboxServer, World
-from tests.background.conftest import every_second, home
 from tests.background.crowd import race
 from tests.background.test_trouble import answer_429_for, stop_the_database_for
 from tests.sync.support import content, forget_everything, sync
-
-__all__ = ["every_second", "home"]
 
 pytestmark = pytest.mark.stress
 

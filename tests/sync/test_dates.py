@@ -54,7 +54,7 @@ def test_what_leaves_a_doubt_is_refused_with_a_way_to_write_it(phrase: str) -> N
     with pytest.raises(UnreadableDate) as refusal:
         read_day(phrase, now=NOW)
     assert str(refusal.value) == (
-        f'"{phrase}" is not a day this command can read. '
+        f'"{phrase}" is not a day that can be read. '
         'Write it as 2025-03-31, "yesterday", "3 days ago", "last week" or "31 March 2025".'
     )
 

@@ -19,7 +19,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from pytest_django import Settings
 
-from sync.leases import Heartbeat, Lease, LeaseLost, acquire, busy
+from sync.leases import Lease, LeaseLost, acquire, busy, kept_alive
 from sync.models import Product, SyncLease
 from sync.models.process import this_host
 from tests.factories import ProductFactory, SyncEventFactory
@@ -120,7 +120,7 @@ def test_a_heartbeat_keeps_a_run_and_its_leases_alive(product: Product, settings
         assert beat
         return run.started_at - beat < timedelta(minutes=1) and run.started_at - run.heartbeat_at < timedelta(minutes=1)
 
-    with Heartbeat(run.pk):
+    with kept_alive(run.pk):
         until(beats)
     assert [each.product_id for each in busy([product.pk, foreign.product_id])] == [product.pk]
 
@@ -141,7 +141,7 @@ def test_a_heartbeat_outlives_a_database_that_was_away(
             )
         return any("could not be stored and is tried again" in message for message in caplog.messages)
 
-    with caplog.at_level(logging.WARNING, "sync.leases"), Heartbeat(RUN):
+    with caplog.at_level(logging.WARNING, "sync.heartbeat"), kept_alive(RUN):
         until(cut)
         age(lease, heartbeat_at=timedelta(days=1))
         until(lambda: len(busy([product.pk])) == 1)
@@ -150,7 +150,7 @@ def test_a_heartbeat_outlives_a_database_that_was_away(
 def write_when_told(line: Connection, product_id: int) -> None:
     """In another process: take the product, and write it when told, as a sync does."""
     [lease], _ = acquire([product_id], RUN)
-    with Heartbeat(RUN):
+    with kept_alive(RUN):
         line.send("holding")
         line.recv()
         try:

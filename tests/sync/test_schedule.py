@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db.models.functions import Now
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
@@ -71,6 +72,15 @@ def test_an_operator_makes_products_due_whatever_failed_before() -> None:
     assert wait_of(failing) <= timedelta()
     assert wait_of(paused) > HOUR
     assert stored(failing).failures == 3
+
+
+@pytest.mark.django_db
+def test_a_complete_reading_that_was_cancelled_waits_as_long_as_the_refresh() -> None:
+    product = ProductFactory.create(customer=customer_with_token())
+    change(product, next_full_sync_at=Now() - HOUR)
+    schedule.cancelled(product.pk)
+    assert stored(product).next_full_sync_at == stored(product).next_sync_at
+    assert wait_of(product) > HOUR / 5
 
 
 @pytest.mark.django_db

@@ -21,6 +21,8 @@ from sync.pipeline import SyncBusy, SyncImpossible
 from sync.public_ids import NoSuchId
 from sync.testio.errors import TestIOError, for_status
 from testio_site.api import api
+from testio_site.throttle import TooManyCalls
+from testio_site.tokens import TokenRefused
 
 EVENTS = "/api/v1/problematic/events"
 CLEAR = "/api/v1/problematic/clear"
@@ -77,7 +79,7 @@ def test_without_a_session_the_answer_is_to_log_in(client: Client) -> None:
     strict = Client(enforce_csrf_checks=True)
     for response in (client.get(EVENTS), _order(client), strict.get(EVENTS), _order(strict)):
         assert _problem(response) == (401, "/problems/not-logged-in")
-        assert response["WWW-Authenticate"] == 'Session realm="TestIO Desk"'
+        assert response["WWW-Authenticate"] == 'Bearer realm="TestIO Desk"'
 
 
 def test_a_user_who_was_switched_off_is_out(browser: Client, user: User) -> None:
@@ -176,12 +178,14 @@ BUSY = Busy(7, uuid4(), "here", 1, 42)
         (PermissionDenied("You may not."), 403, "forbidden", {}),
         (PermissionDenied(), 403, "forbidden", {}),
         (BadTestIds("x is none."), 422, "invalid", {"errors": [{"field": "test_ids", "reason": "x is none."}]}),
-        (CustomerError("No such."), 422, "invalid", {"errors": [{"field": "customer", "reason": "No such."}]}),
+        (CustomerError("No such."), 404, "not-found", {"errors": [{"field": "customer", "reason": "No such."}]}),
         (TriageRefused("It is cleared."), 409, "not-open", {}),
         (AlreadyClaimed("It is taken."), 409, "already-claimed", {}),
         (SyncImpossible("There is no token."), 409, "impossible", {}),
         (SyncBusy([BUSY]), 409, "busy", {"retry_after": 42}),
         (LeaseLost("Somebody took over."), 409, "busy", {"retry_after": 1}),
+        (TokenRefused("It expired."), 401, "token-refused", {}),
+        (TooManyCalls("Too many.", 7), 429, "too-many-calls", {"retry_after": 7}),
         (for_status(500, "exploratory_tests/1"), 502, "testio", {}),
         (TestIOError("TestIO is away."), 502, "testio", {}),
         (OperationalError("SELECT secret"), 503, "unavailable", {"retry_after": 5}),
@@ -248,14 +252,14 @@ def test_the_api_describes_itself_and_every_reference_leads_somewhere(described:
 def test_every_operation_documents_its_login_its_parameters_and_its_problems(described: dict[str, Any]) -> None:
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for address, method, operation in _operations(described):
-        assert operation["security"] == [{"SessionLogin": []}]
+        assert operation["security"] == [{"BearerToken": []}, {"SessionLogin": []}]
         assert operation["description"]
         declared = {each["name"] for each in operation["parameters"] if each["in"] == "path"}
         assert declared == set(re.findall(r"{(\w+)}", address))
         refusals = {status: each["content"] for status, each in operation["responses"].items() if status >= "400"}
-        assert {"401", "403", "422"} <= set(refusals)
+        assert {"401", "403", "404", "422", "429"} <= set(refusals)
+        assert set(operation["responses"]["429"]["headers"]) == {"Retry-After"}
         assert [content for content in refusals.values() if content != problem] == []
-        assert ("404" in refusals) == bool(declared)
         assert ({"400", "413"} <= set(refusals)) == (method != "get")
 
 

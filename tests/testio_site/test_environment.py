@@ -53,6 +53,15 @@ def test_an_empty_environment_has_every_default(read: Read) -> None:
         "django_secret_key_fallbacks": [],
         "django_debug": False,
         "django_allowed_hosts": ["localhost", "127.0.0.1", "[::1]"],
+        "django_csrf_trusted_origins": [],
+        "desk_plain_http": None,
+        "desk_behind_proxy": False,
+        "desk_hsts_seconds": 31_536_000,
+        "desk_session_hours": 12,
+        "desk_require_two_factor": False,
+        "desk_security_contact": None,
+        "desk_api_requests_per_minute": 600,
+        "testio_allow_private_addresses": None,
         "testio_customer_api_base_url": "https://api.test.io/customer/v2",
         "testio_customer_api_token": None,
         "testio_customer_name": "default",
@@ -70,6 +79,28 @@ def test_an_empty_environment_has_every_default(read: Read) -> None:
         "testio_night_hours": 4,
         "testio_history_days": 90,
         "testio_watcher_name": "refresh",
+        "desk_export_days": 7,
+        "email_backend": "reports.mail.Console",
+        "email_host": "localhost",
+        "email_port": 25,
+        "email_host_user": "",
+        "email_host_password": None,
+        "email_use_tls": False,
+        "email_use_ssl": False,
+        "email_timeout": 30,
+        "email_from": "TestIO Desk <testio-desk@localhost>",
+        "desk_weight_critical": 5,
+        "desk_weight_high": 3,
+        "desk_weight_low": 1,
+        "desk_weight_other": 1,
+        "desk_rejection_warning": 0.20,
+        "desk_rejection_critical": 0.35,
+        "desk_auto_acceptance_warning": 0.20,
+        "desk_auto_acceptance_critical": 0.40,
+        "desk_active_acceptance_warning": 0.35,
+        "desk_active_acceptance_critical": 0.20,
+        "desk_review_warning": 0.80,
+        "desk_review_critical": 0.60,
     }
 
 
@@ -82,14 +113,14 @@ def test_values_are_read_in_the_forms_people_write(read: Read) -> None:
     environment = read(
         DATA_DIR="elsewhere",
         DJANGO_DEBUG="1",
-        DJANGO_ALLOWED_HOSTS="desk.example.com, localhost",
+        DJANGO_ALLOWED_HOSTS="desk.localhost, localhost",
         TESTIO_CUSTOMER_API_BASE_URL="http://127.0.0.1:8123/customer/v2/",
         TESTIO_PRODUCT_IDS="[12, 34]",
         TESTIO_SYNC_SINCE="2026-01-31",
     )
     assert environment.data_dir == BASE_DIR / "elsewhere"
     assert environment.django_debug is True
-    assert environment.django_allowed_hosts == ["desk.example.com", "localhost"]
+    assert environment.django_allowed_hosts == ["desk.localhost", "localhost"]
     assert environment.testio_customer_api_base_url == "http://127.0.0.1:8123/customer/v2"
     assert environment.testio_product_ids == [12, 34]
     assert environment.testio_sync_since == date(2026, 1, 31)
@@ -127,6 +158,51 @@ def test_one_message_names_every_bad_variable_and_what_is_allowed(read: Read) ->
     }
 
 
+def test_debugging_is_refused_where_others_can_reach_the_site(read: Read) -> None:
+    assert refused(read, DJANGO_DEBUG="true", DJANGO_ALLOWED_HOSTS="localhost,desk.example.com,10.0.0.5") == {
+        "DJANGO_DEBUG": "must be false while DJANGO_ALLOWED_HOSTS names what others can reach "
+        "(desk.example.com, 10.0.0.5): it would show them tracebacks and settings."
+    }
+
+
+@pytest.mark.parametrize(
+    ("hosts", "said", "plain"),
+    [
+        ("localhost,127.0.0.1,[::1],desk.localhost", "", True),
+        ("localhost,desk.example.com", "", False),
+        ("*", "", False),
+        ("192.168.1.7", "", False),
+        ("desk.intranet", "true", True),
+        ("localhost", "false", False),
+    ],
+)
+def test_plain_http_is_for_this_machine_unless_somebody_says_so(read: Read, hosts: str, said: str, plain: bool) -> None:
+    assert read(DJANGO_ALLOWED_HOSTS=hosts, DESK_PLAIN_HTTP=said).plain_http is plain
+
+
+def test_tokens_go_into_private_networks_only_while_debugging_or_where_somebody_says_so(read: Read) -> None:
+    asked = [read(), read(DJANGO_DEBUG="1"), read(TESTIO_ALLOW_PRIVATE_ADDRESSES="true")]
+    assert [environment.private_addresses for environment in asked] == [False, True, True]
+
+
+def test_odd_values_of_the_sites_own_safety_are_refused_by_name(read: Read) -> None:
+    assert refused(
+        read,
+        DESK_PLAIN_HTTP="perhaps",
+        DESK_HSTS_SECONDS="-1",
+        DESK_SESSION_HOURS="0",
+        DESK_SECURITY_CONTACT="call us",
+        DJANGO_CSRF_TRUSTED_ORIGINS="desk.example.com",
+    ) == {
+        "DESK_PLAIN_HTTP": "must be true or false (it is 'perhaps').",
+        "DESK_HSTS_SECONDS": "must be a number from 0 to 63072000 (it is '-1').",
+        "DESK_SESSION_HOURS": "must be a number from 1 to 720 (it is '0').",
+        "DESK_SECURITY_CONTACT": "must be where to report to, such as mailto:security@example.com "
+        "or https://example.com/report.",
+        "DJANGO_CSRF_TRUSTED_ORIGINS": "must be origins separated by commas, such as https://desk.example.com:8443.",
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
@@ -144,8 +220,14 @@ def test_one_message_names_every_bad_variable_and_what_is_allowed(read: Read) ->
         ("DATABASE_URL", "postgresql://me:hunter2@host", "names no database"),
         ("DATABASE_URL", "postgresql://me:hunter2@[host/desk", "cannot be read"),
         ("CELERY_BROKER_URL", "hunter2", "must be an address that begins with one of redis, rediss"),
-        ("DJANGO_SECRET_KEY", "hunter2", "must be at least 32 characters"),
-        ("DJANGO_SECRET_KEY_FALLBACKS", "hunter2,hunter2", "must be at least 32 characters"),
+        ("DJANGO_SECRET_KEY", "hunter2", "must be at least 50 characters"),
+        ("DJANGO_SECRET_KEY", "hunter2" * 10, "must be at least 50 characters, at least 10 different ones"),
+        (
+            "DJANGO_SECRET_KEY",
+            "django-insecure-hunter2-0123456789-0123456789-0123456789",
+            "must be at least 50 characters",
+        ),
+        ("DJANGO_SECRET_KEY_FALLBACKS", "hunter2,hunter2", "must be at least 50 characters"),
         ("TESTIO_CUSTOMER_API_TOKEN", "hunter2 hunter2", "must not contain blanks or line breaks"),
     ],
 )
@@ -160,7 +242,7 @@ def test_no_secret_shows_in_the_environments_own_text(read: Read) -> None:
     environment = read(
         DATABASE_URL="postgresql://me:hunter2@host/desk",
         CELERY_BROKER_URL="redis://:hunter2@host",
-        DJANGO_SECRET_KEY="hunter2" * 5,
+        DJANGO_SECRET_KEY="hunter2" * 5 + "abcdefghijklmnop",
         TESTIO_CUSTOMER_API_TOKEN="hunter2",
     )
     assert "hunter2" not in repr(environment)

@@ -17,9 +17,9 @@ def _offered(user: User) -> dict[str, list[str]]:
     return {group["title"]: [item["title"] for item in group["items"]] for group in sidebar(request)}
 
 
-def test_the_first_page_is_the_admin_and_asks_for_a_login(client: Client) -> None:
+def test_the_first_page_asks_for_a_login(client: Client) -> None:
     response = client.get("/", follow=True)
-    assert [address for address, _ in response.redirect_chain] == ["/admin/", "/admin/login/?next=/admin/"]
+    assert [address for address, _ in response.redirect_chain] == ["/admin/login/?next=/"]
 
 
 def test_every_model_is_offered_once() -> None:

@@ -27,6 +27,8 @@ def test_a_migrated_database_has_the_whole_schedule_in_intervals() -> None:
         "Read products completely": ("sync.tasks.full_sweep", "every 5 minutes", True, None),
         "Retry mapped tests": ("problematic.tasks.retry_due_mappings", "every minute", True, None),
         "Release what dead processes held": ("sync.tasks.release_stale", "every 10 seconds", True, None),
+        "Mail scheduled reports": ("reports.tasks.claim_due_reports", "every minute", True, None),
+        "Remove expired files": ("reports.tasks.prune_exports", "every hour", True, None),
         "Forget old runs": ("sync.tasks.prune_history", "every day", True, None),
     }
 

@@ -45,22 +45,22 @@ class Command(DeskCommand):
     def run(self, **options: Any) -> int:
         stop = threading.Event()
         # Before the cycle: what it pauses itself is in its notes anyway.
-        paused = _about_paused_customers()
+        left_alone = _about_customers_left_alone()
         with stopping(stop, self.say):
             if options["watch"] and not options["dry_run"]:
-                return self._watch(stop, paused, options)
+                return self._watch(stop, left_alone, options)
             done = cycle(stop=stop, dry_run=options["dry_run"])
-        done.notes += paused
+        done.notes += left_alone
         self._report(done.as_json(), options)
         code = _exit_code(done)
-        return PARTIAL if paused and not code and not options["dry_run"] else code
+        return PARTIAL if left_alone and not code and not options["dry_run"] else code
 
-    def _watch(self, stop: threading.Event, paused: list[str], options: dict[str, Any]) -> int:
+    def _watch(self, stop: threading.Event, left_alone: list[str], options: dict[str, Any]) -> int:
         totals = Counter({"cycles": 0} | _numbers(Cycle()))
         try:
             with Watch(stop) as watch:
                 self.say(f"Watching for what comes due, every {PAUSE:.0f} seconds. SIGTERM or Ctrl-C ends it.")
-                for note in paused:
+                for note in left_alone:
                     self.say(note)
                 while not stop.is_set():
                     totals.update(self._cycle(watch, stop))
@@ -99,14 +99,19 @@ class Command(DeskCommand):
         self.show(table, *(f"- {note}" for note in notes))
 
 
-def _about_paused_customers() -> list[str]:
-    """A sentence for each: nothing of it is due, so a cycle would not mention it."""
-    return [
+def _about_customers_left_alone() -> list[str]:
+    """A sentence for each that is active: nothing of it is due, so a cycle would not mention it."""
+    return [_why_left_alone(customer) for customer in Customer.objects.active().left_alone()]
+
+
+def _why_left_alone(customer: Customer) -> str:
+    if customer.paused_at is None:
+        return f"{customer}: not refreshed: it has no API token. Run `manage.py customer set-token {customer}`."
+    return (
         f"{customer}: not refreshed since {summaries.when(customer.paused_at)}: {customer.paused_reason} "
         f"It goes on after `manage.py customer set-token {customer}`, or a `manage.py sync --customer {customer}` "
         "that gets through."
-        for customer in Customer.objects.active().exclude(paused_at=None)
-    ]
+    )
 
 
 def _numbers(done: Cycle) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from rich.console import RenderableType
 from rich.table import Table
 
-from sync import customers, summaries
+from sync import customers, runs, summaries
 from sync.dates import UnreadableDate, read_day
 from sync.management.base import FAILED, PARTIAL, USAGE, DeskCommand, stopping
 from sync.management.progress import display
@@ -154,7 +154,8 @@ class Command(DeskCommand):
         return 0
 
     def _status(self, chosen: list[Customer], options: dict[str, Any]) -> int:
-        standing = [summaries.standing(customer, set(options["product_ids"])) for customer in chosen]
+        runs.interrupt_dead(None if options["all_customers"] else chosen[0])
+        standing = summaries.standing(chosen, set(options["product_ids"]))
         if options["json"]:
             self.print_json({"customers": standing, "watcher": summaries.watching()})
             return 0

@@ -29,7 +29,7 @@ def messages_of(client: Client, address: str) -> list[str]:
 
 def staff_with(*permissions: str) -> Client:
     user = User.objects.create(username="staff", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    user.user_permissions.set(Permission.objects.filter(codename__in=[*permissions, "see_all_customers"]))
     client = Client()
     client.force_login(user)
     return client

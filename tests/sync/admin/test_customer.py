@@ -96,6 +96,7 @@ def test_whoever_may_only_view_a_customer_sees_no_token(client: Client) -> None:
     customer = _customer()
     viewer = User.objects.create(username="viewer", is_staff=True)
     viewer.user_permissions.add(Permission.objects.get(codename="view_customer"))
+    customer.members.add(viewer)
     client.force_login(viewer)
     seen = shown(client, page(Customer, customer.pk))
     assert (TOKEN in seen, bytes(customer.encrypted_token).decode() in seen) == (False, False)

@@ -93,7 +93,7 @@ def test_without_the_check_no_call_is_made(sandbox: SandboxServer, manage: Manag
             2,
             "api_base_url: ",
         ),
-        (["--name", "acme", "--sync-since", "whenever"], 2, '"whenever" is not a day this command can read.'),
+        (["--name", "acme", "--sync-since", "whenever"], 2, '"whenever" is not a day that can be read.'),
         (["--name", "acme", "--token", "two words"], 1, "This customer's API token is empty or holds characters"),
     ],
 )

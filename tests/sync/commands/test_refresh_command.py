@@ -62,6 +62,16 @@ def test_a_paused_customer_is_a_note_and_exit_code_3(
     assert manage("refresh").code == 0
 
 
+def test_an_active_customer_without_a_token_is_a_note_and_exit_code_3(
+    customer: Customer, sandbox: SandboxServer, manage: Manage
+) -> None:
+    Customer.objects.filter(pk=customer.pk).update(encrypted_token=b"")
+    make_customer(sandbox, "retired", is_active=False)
+    done = manage("refresh", "--json")
+    note = "acme: not refreshed: it has no API token. Run `manage.py customer set-token acme`."
+    assert (done.code, done.json["lists"], done.json["notes"]) == (3, 0, [note])
+
+
 def test_a_watcher_says_once_which_customers_are_paused(
     customer: Customer, sandbox: SandboxServer, database_url: str
 ) -> None:

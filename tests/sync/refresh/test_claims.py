@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from sync.models import Customer, Product
-from sync.refresh import CLAIM_SECONDS, claim_due_customers, claim_due_products, claim_due_sweeps
+from sync.refresh import CLAIM_SECONDS, all_due, claim_due_customers, claim_due_products, claim_due_sweeps, claims
 from tests.factories import CustomerFactory, ProductFactory
 from tests.sync.races import Another
 from tests.sync.refresh.rows import (
@@ -21,7 +21,6 @@ from tests.sync.refresh.rows import (
     customer_with_token,
     product_due,
     stored,
-    waits,
 )
 
 pytestmark = pytest.mark.django_db
@@ -44,12 +43,23 @@ def test_no_more_is_claimed_than_asked_for() -> None:
     assert claim_due_products() == [third.pk]
 
 
+def test_all_that_is_due_is_claimed_and_nobody_looks_again_after_fewer_than_could_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claims, "MOST_AT_ONCE", 2)
+    asked = iter([[1, 2], [3, 4], [5], [6, 7]])
+    assert list(all_due(lambda: next(asked))) == [1, 2, 3, 4, 5]
+    assert list(asked) == [[6, 7]]
+
+
 def test_a_claim_that_is_lost_is_due_again_soon() -> None:
     product = product_due()
+    due = stored(product).next_sync_at
     assert claim_due_products() == [product.pk]
-    assert waits(product, LENT)
-    assert stored(product).claimed_at is not None
-    change(product, next_sync_at=Now())  # that time goes by
+    assert (stored(product).claimed_at is not None, stored(product).next_sync_at) == (True, due)
+    change(product, claimed_at=Now() - LENT + MINUTE)
+    assert claim_due_products() == []
+    change(product, claimed_at=Now() - LENT)  # that minute goes by
     assert claim_due_products() == [product.pk]
 
 
@@ -88,7 +98,6 @@ def test_a_complete_reading_is_claimed_when_its_night_has_come_and_refreshes_as_
     never_read = product_due(customer=customer)
     assert claim_due_sweeps() == [due.pk]
     assert claim_due_sweeps() == []
-    assert waits(due, LENT)
     assert due.pk not in claim_due_products()
     assert stored(never_read).next_full_sync_at is None
 
@@ -180,15 +189,20 @@ def plan_of(statement: str) -> str:
         return "\n".join(line for (line,) in cursor.fetchall())
 
 
-def test_what_is_due_is_found_by_index_however_many_products_there_are() -> None:
+@pytest.mark.parametrize("analyzed", [True, False])
+def test_what_is_due_is_found_by_index_however_many_products_there_are(analyzed: bool) -> None:
     make_many(200, 25)
     Product.objects.filter(pk__lt=1_000 * 3).update(next_sync_at=Now(), next_full_sync_at=Now())
+    Customer.objects.filter(name__in=["many-1", "many-2"]).update(products_due_at=Now())
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE sync_product; ANALYZE sync_customer")
-    for claim, index in ((claim_due_products, "product_due"), (claim_due_sweeps, "product_due_in_full")):
+        cursor.execute("ANALYZE sync_product; ANALYZE sync_customer" if analyzed else "SELECT 1")
+    indexes = {claim_due_products: "product_due", claim_due_sweeps: "product_due_in_full"}
+    if analyzed:
+        indexes[claim_due_customers] = "customer_products_due"
+    for claim, index in indexes.items():
         with CaptureQueriesContext(connection) as queries:
-            assert len(claim(limit=20)) == 20
-        statements = [query["sql"] for query in queries.captured_queries if "sync_product" in query["sql"]]
-        plans = [plan_of(statement) for statement in statements]
-        assert [plan for plan in plans if "Seq Scan on sync_product" in plan] == []
-        assert f"Index Scan using {index} on sync_product" in plans[0]
+            assert len(claim(2)) == 2
+        [plan] = [plan_of(query["sql"]) for query in queries.captured_queries]
+        # Of customers nothing is known in the second case, so they may be few.
+        assert "Seq Scan" not in (plan if analyzed else plan.replace("Seq Scan on sync_customer", ""))
+        assert f"Index Scan using {index} on" in plan

@@ -4,13 +4,14 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
 from sync.models import Customer, Product, SyncEvent, SyncLease
-from sync.refresh import cycle
+from sync.refresh import CLAIM_SECONDS, cycle
 from sync.refresh.work import Kind
 from sync.sandbox import SandboxServer
 from sync.sandbox.comparison import compare
@@ -165,7 +166,7 @@ def test_a_worker_that_is_killed_in_the_middle_is_followed_by_another_at_once(
     assert done.due >= done.released.leases
     assert SyncEvent.objects.filter(status="interrupted").count() == done.released.runs
     while Product.objects.exclude(claimed_at=None).exists():  # claimed by the dead one and not begun: due in a while
-        Product.objects.exclude(claimed_at=None).update(next_sync_at=Now())
+        Product.objects.exclude(claimed_at=None).update(claimed_at=Now() - timedelta(seconds=CLAIM_SECONDS))
         cycle()
     assert compare(sandbox.world, customer).is_complete
     assert free_leases()

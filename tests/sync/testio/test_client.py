@@ -139,7 +139,7 @@ def client_of(
     stop: threading.Event | None = None,
 ) -> TestIOClient:
     limiter = limiter or PauseRecorder()
-    return TestIOClient(server.url, TOKEN, limiter=limiter, timeout=timeout, patience=patience, stop=stop)
+    return TestIOClient(server.url, TOKEN, limiter=limiter, timeout=timeout, patience=patience, stop=stop, private=True)
 
 
 Question = Callable[[TestIOClient], object]
@@ -424,7 +424,10 @@ def test_a_token_that_cannot_be_sent_is_refused_without_showing_it(token: str) -
 
 
 def test_blanks_around_a_token_are_a_copying_accident() -> None:
-    with serving(Answer()) as server, TestIOClient(server.url, f" {TOKEN}\n", limiter=PauseRecorder()) as client:
+    with (
+        serving(Answer()) as server,
+        TestIOClient(server.url, f" {TOKEN}\n", limiter=PauseRecorder(), private=True) as client,
+    ):
         client.products()
     assert server.tokens == [f"Token {TOKEN}"]
 

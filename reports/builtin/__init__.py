@@ -1,0 +1,11 @@
+"""The reports that come with the program. A new one is a module here that ends in a ``REPORT``, and a line below."""
+
+from reports.builtin import bugs, custom_reports, freshness, gaps, tests
+
+REPORTS = (
+    bugs.REPORT,
+    tests.REPORT,
+    gaps.REPORT,
+    freshness.REPORT,
+    custom_reports.REPORT,
+)

@@ -1,0 +1,145 @@
+"""The forms that bugs of severity "custom" were filed with: a row per bug, a column per question."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+from django.db.models import F, QuerySet
+from django.utils import timezone
+from pydantic import Field
+
+from reports.builtin.scope import OfDays, limits
+from reports.catalogue import Report
+from reports.documents import Column, Document, Kind, Section, Table, Value
+from sync import access as caller
+from sync import wording
+from sync.access import Access
+from sync.api import params
+from sync.models import CustomReport
+
+#: Forms that differ from bug to bug would make a column for each of them.
+MOST_QUESTIONS = 200
+_CHUNK = 1_000
+
+
+class CustomReportParameters(OfDays):
+    """The days are those on which the bugs were reported."""
+
+    test_id: params.Ids = Field([], description="Only forms filed in these tests.")
+    status: params.BugStatuses = Field([], description="Only forms of bugs in these states.")
+    configuration_id: params.Texts = Field([], description="Only forms of these kinds, by TestIO's id.")
+    interactions: bool = Field(False, description="Also the text of the tester's interactions.")
+
+
+_COLUMNS = (
+    Column("bug_id", "Bug", Kind.ID, 10),
+    Column("bug", "Title", width=40),
+    Column("bug_status", "Status", width=14),
+    Column("customer", "Customer", width=14),
+    Column("product", "Product"),
+    Column("test_id", "Test", Kind.ID, 10),
+    Column("tester", "Tester", width=16),
+    Column("reported_at", "Reported (UTC)", Kind.DATETIME),
+    Column("configuration_id", "Form", width=10),
+)
+_SOURCES = (
+    "bug_id", "bug__title", "bug__status", "bug__product__customer__name", "bug__product__name", "bug__test_id",
+    "bug__author__username", "bug__reported_at", "configuration_id", "data", "plain_text_interactions",
+)  # fmt: skip
+
+
+def run(access: Access, asked: CustomReportParameters) -> Document:
+    rows = _found(access, asked)
+    questions, left_out = _questions(rows)
+    notes, as_of = limits(asked.products(access), "tests", "bugs")
+    if left_out:
+        notes.append(
+            f"These forms have {left_out + len(questions):,} different questions; the {len(questions)} that came first "
+            "are shown. Ask for one kind of form (configuration_id) to see all of its questions."
+        )
+    columns = [*_COLUMNS, *questions.values()]
+    if asked.interactions:
+        columns.append(Column("interactions", "Interactions", width=40))
+    table = Table(
+        "custom-reports",
+        "Custom reports",
+        columns,
+        _shown(rows, list(questions), with_interactions=asked.interactions),
+        expected=rows.count(),
+        empty="No bug was filed with a form like that.",
+    )
+    return Document(
+        REPORT.name,
+        REPORT.title,
+        timezone.now(),
+        parameters=asked.shown(),
+        notes=notes,
+        sections=[Section(tables=[table])],
+        data_as_of=as_of,
+    )
+
+
+def _found(access: Access, asked: CustomReportParameters) -> "QuerySet[CustomReport]":
+    rows = caller.seen(CustomReport.objects.filter(asked.between("bug__reported_at")), access, "bug__product__customer")
+    if asked.customer or asked.product_id:
+        rows = rows.filter(bug__product__in=asked.products(access))
+    wanted = {
+        "bug__test_id__in": asked.test_id,
+        "bug__status__in": asked.status,
+        "configuration_id__in": asked.configuration_id,
+    }
+    return params.narrowed(rows, **wanted).order_by(F("bug__reported_at").desc(nulls_last=True), "bug_id")
+
+
+def _questions(rows: "QuerySet[CustomReport]") -> tuple[dict[str, Column], int]:
+    """A column for each question, in the order they are first met, and how many more there are."""
+    keys: dict[str, None] = {}
+    for data in rows.values_list("data", flat=True).iterator(_CHUNK):
+        keys |= dict.fromkeys(_answers(data))
+    taken = {column.name for column in _COLUMNS} | {"interactions"}
+    shown = list(keys)[:MOST_QUESTIONS]
+    columns = {key: Column(f"report: {key}" if key in taken else key, key or "(no name)", width=24) for key in shown}
+    return columns, len(keys) - len(shown)
+
+
+def _answers(data: Any) -> Mapping[str, str]:
+    """Each question with its answer; one that is there twice with both answers."""
+    answers: dict[str, str] = {}
+    for field in data if isinstance(data, list) else ():
+        if isinstance(field, dict) and field.get("key") is not None:
+            key, value = str(field["key"]), _text(field.get("value"))
+            answers[key] = f"{answers[key]}; {value}" if key in answers else value
+    return answers
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return orjson.dumps(value).decode()
+
+
+def _shown(rows: "QuerySet[CustomReport]", keys: list[str], *, with_interactions: bool) -> Iterator[list[Value]]:
+    for row in rows.values_list(*_SOURCES).iterator(_CHUNK):
+        *own, data, interactions = row
+        values: list[Value] = [None if value == "" else value for value in own]
+        values[2] = wording.shown_bug_status(own[2])
+        answers = _answers(data)
+        values += [answers.get(key) or None for key in keys]
+        if with_interactions:
+            values.append(interactions or None)
+        yield values
+
+
+REPORT = Report(
+    "custom-reports",
+    "Custom reports",
+    'The forms that bugs of severity "custom" were filed with: a row per bug, a column per question.',
+    CustomReportParameters,
+    "sync.view_customreport",
+    run,
+    ("bugs", "custom reports", "raw"),
+)

@@ -1,0 +1,138 @@
+"""What most reports can be asked for: customers, products, days; and what limits what they say about them."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Self
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.utils import timezone
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from problematic.models import ProblematicEvent
+from reports.catalogue import BadParameters, Parameters
+from sync import access as caller
+from sync import freshness, wording
+from sync.access import Access
+from sync.api import params
+from sync.dates import Period, read_period
+from sync.models import Product
+from sync.summaries import when
+
+#: So many names fit into a sentence.
+_NAMED = 5
+
+Days = Annotated[
+    Period,
+    BeforeValidator(lambda phrase: phrase if isinstance(phrase, Period) else read_period(str(phrase)[:60])),
+    WithJsonSchema({"type": "string", "examples": ["last month", "2025-Q1", "2025-03", "last 30 days", "YTD"]}),
+]
+
+
+class OfProducts(Parameters):
+    customer: params.CustomerName | None = Field(None, description="Only this customer, by name.")
+    product_id: params.Ids = Field([], description="Only these products.")
+
+    def products(self, access: Access) -> "QuerySet[Product]":
+        """Those that are asked for, of those the caller may see. Raises ``BadParameters`` for any that is not there."""
+        visible = caller.products(access)
+        if self.customer is not None:
+            if not caller.customers(access).filter(name=self.customer).exists():
+                raise BadParameters({"customer": f'there is no customer "{self.customer}"'})
+            visible = visible.filter(customer__name=self.customer)
+        if not self.product_id:
+            return visible
+        chosen = visible.filter(pk__in=self.product_id)
+        if missing := set(self.product_id) - set(chosen.values_list("pk", flat=True)):
+            whose = f"customer {self.customer} has" if self.customer else "there is"
+            raise BadParameters({"product_id": f"{whose} no product {', '.join(map(str, sorted(missing)))}"})
+        return chosen
+
+    def shown(self) -> list[tuple[str, str]]:
+        """What was asked for, in words, as the head of a document has it."""
+        return list(self._shown())
+
+    def _shown(self) -> Iterator[tuple[str, str]]:
+        if self.customer:
+            yield "Customer", self.customer
+        if self.product_id:
+            yield "Products", ", ".join(map(str, self.product_id))
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if name not in ("customer", "product_id", "period", "since", "until") and value != field.get_default():
+                yield _title(name), _words(name, value)
+
+
+class OfDays(OfProducts):
+    period: Days | None = Field(None, description="Only this period, such as `last month`, `2025-Q1`, `last 30 days`.")
+    since: params.Day | None = Field(None, description="Only this day (UTC) or later.")
+    until: params.Day | None = Field(None, description="Only this day (UTC) or before; the day itself counts.")
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> Self:
+        if self.period and (self.since or self.until):
+            raise ValueError("give a period, or since and until, not both")
+        if self.since and self.until and self.since > self.until:
+            raise ValueError(f"since ({self.since}) is after until ({self.until}), so nothing can be found")
+        return self
+
+    def between(self, column: str) -> Q:
+        first, last = self.days
+        return params.between(column, first, last)
+
+    @property
+    def days(self) -> tuple[date | None, date | None]:
+        return (self.period.first, self.period.last) if self.period else (self.since, self.until)
+
+    def _shown(self) -> Iterator[tuple[str, str]]:
+        yield from super()._shown()
+        first, last = self.days
+        if first or last:
+            yield "Period", f"{first or 'the beginning'} to {last or 'today'} (UTC)"
+
+
+def limits(products: "QuerySet[Product]", *parts: str) -> tuple[list[str], datetime | None]:
+    """Sentences about what limits the truth of anything said about these products, and since when nothing was read."""
+    now = timezone.now()
+    ages = {product: freshness.of(product, *parts, now=now) for product in products.only("name", *_TIMES)}
+    as_of = freshness.oldest((age.data_as_of for age in ages.values()), now=now).data_as_of
+    return [*_about_age(ages), *_about_gaps(products)], as_of
+
+
+_TIMES = tuple(f"{part}_synced_at" for part in freshness.PARTS)
+
+
+def _about_age(ages: Mapping[Product, freshness.Freshness]) -> Iterator[str]:
+    never = [product.name for product, age in ages.items() if age.data_as_of is None]
+    old = [(product, age.data_as_of) for product, age in ages.items() if age.stale and age.data_as_of]
+    if never:
+        yield f"Never read completely from TestIO yet: {_some(never)}. What is shown of it is not all."
+    if old:
+        oldest = min(moment for _, moment in old)
+        yield f"Older than it should be: {_some([each.name for each, _ in old])}, read from TestIO at {when(oldest)}."
+
+
+def _about_gaps(products: "QuerySet[Product]") -> Iterator[str]:
+    size = F("last_position") - F("first_position") + 1
+    found = ProblematicEvent.objects.open().filter(product__in=products).aggregate(events=Count("pk"), tests=Sum(size))
+    if found["events"]:
+        tests = "1 test" if found["tests"] == 1 else f"{found['tests']:,} tests"
+        yield f"{tests} could not be read from TestIO and are missing here: see the report gaps."
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _words(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_words(name, each) for each in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name == "testing_type":
+        return wording.shown_testing_type(value)
+    return wording.shown_bug_status(value) if name == "status" else str(value)

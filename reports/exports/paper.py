@@ -1,0 +1,178 @@
+"""PDF: for reading and for paper. A4, page numbers, charts as drawings, an outline of the sections.
+
+Nobody reads ten thousand rows on paper: a table stops after ``MOST_ROWS`` and says so, with where all of them are.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
+
+from reports.documents import Document, Figure, Kind, Section
+from reports.exports import drawings, paper_tables
+from reports.exports.cells import shown
+from reports.exports.fonts import FAMILY, Letters, needs_shaping
+from reports.exports.rows import Counter, Seen
+
+MARGIN = 14.0
+#: Tables with more columns than this are easier to read on a page that lies on its side.
+MOST_UPRIGHT_COLUMNS = 7
+
+INK, GREY, FAINT = (28, 34, 42), (95, 105, 118), (222, 227, 233)
+
+
+class Paper(FPDF):
+    """Pages of one document, with its title and a page number at the foot of each."""
+
+    def __init__(self, document: Document) -> None:
+        columns = max((len(table.columns) for table in document.tables), default=0)
+        super().__init__("landscape" if columns > MOST_UPRIGHT_COLUMNS else "portrait", "mm", "A4")
+        self.letters = Letters(self)
+        self._foot = self.letters.printable(document.title)
+        self.set_title(document.title)
+        self.set_creator("TestIO Desk")
+        self.set_lang("en")
+        self.set_creation_date(document.made_at)
+        self.set_margin(MARGIN)
+        self.set_auto_page_break(auto=True, margin=MARGIN + 6)
+        self.ink()
+        self.add_page()
+
+    def footer(self) -> None:
+        self.set_y(-MARGIN)
+        self.ink(size=8, colour=GREY)
+        self.line_of(self._foot, self.epw - 30, 5)
+        self.cell(30, 5, f"Page {self.page_no()} of {{nb}}", align="R")
+
+    def ink(self, *, size: float = 9.5, bold: bool = False, colour: tuple[int, int, int] = INK) -> None:
+        self.set_font(FAMILY, "B" if bold else "", size)
+        self.set_text_color(*colour)
+
+    @property
+    def bottom(self) -> float:
+        """Below this nothing may be written."""
+        return self.h - MARGIN - 6
+
+    def needs(self, height: float) -> None:
+        """Begins a new page where less than ``height`` is left of this one."""
+        if self.get_y() + height > self.bottom:
+            self.add_page()
+
+    def line_of(self, text: str, width: float, height: float, align: str = "L") -> None:
+        """One line, cut where it does not fit; the text has gone through ``letters.printable``."""
+        with self.shaped(text):
+            self.cell(width, height, self.cut(text, width), align=align)
+
+    def cut(self, text: str, width: float) -> str:
+        if self.get_string_width(text) <= width:
+            return text
+        fits = len(text)
+        while fits and self.get_string_width(f"{text[:fits]}…") > width:
+            fits = min(fits - 1, int(fits * 0.9))
+        return f"{text[:fits].rstrip()}…"
+
+    def paragraph(self, text: str, height: float) -> None:
+        printable = self.letters.printable(text)
+        with self.shaped(printable):
+            self.multi_cell(0, height, printable, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+    @contextmanager
+    def shaped(self, text: str) -> Iterator[None]:
+        """Letters are joined and ordered as their script wants it; only where it does, because it takes time."""
+        needed = needs_shaping(text)
+        if needed:
+            self.set_text_shaping(use_shaping_engine=True)
+        yield
+        if needed:
+            self.set_text_shaping(use_shaping_engine=False)
+
+
+def write(document: Document, out: BinaryIO, seen: Seen) -> None:
+    paper = Paper(document)
+    counter = Counter(seen)
+    _head(paper, document)
+    for section in document.sections:
+        _section(paper, section, counter)
+    paper.output(out)
+
+
+def _head(paper: Paper, document: Document) -> None:
+    paper.ink(size=19, bold=True)
+    paper.paragraph(document.title, 9)
+    paper.ink(size=10.5, colour=GREY)
+    if document.subtitle:
+        paper.paragraph(document.subtitle, 5.5)
+    paper.ink(size=9, colour=GREY)
+    made = f"Made at {shown(document.made_at, Kind.DATETIME)} UTC"
+    if document.data_as_of:
+        made += f", from data of {shown(document.data_as_of, Kind.DATETIME)} UTC"
+    paper.paragraph(made, 5)
+    for title, text in document.parameters:
+        paper.paragraph(f"{title}: {text}", 5)
+    paper.ln(2)
+    for note in document.notes:
+        _note(paper, note)
+
+
+def _note(paper: Paper, note: str) -> None:
+    """What limits the truth of all that follows stands out."""
+    paper.ink(size=9)
+    paper.needs(10)
+    page, top = paper.page, paper.get_y()
+    paper.set_left_margin(MARGIN + 4)
+    paper.set_x(MARGIN + 4)
+    paper.paragraph(note, 4.8)
+    paper.set_left_margin(MARGIN)
+    if paper.page == page:
+        paper.set_fill_color(200, 120, 0)
+        paper.rect(MARGIN, top, 1.2, paper.get_y() - top, style="F")
+    paper.set_xy(MARGIN, paper.get_y() + 1.5)
+
+
+def _section(paper: Paper, section: Section, counter: Counter) -> None:
+    if section.title:
+        paper.needs(40)
+        paper.ln(4)
+        title = paper.letters.printable(section.title)
+        paper.start_section(title, level=0)
+        paper.ink(size=13, bold=True)
+        paper.paragraph(title, 7)
+        paper.ln(1)
+    paper.ink()
+    for text in section.text:
+        paper.paragraph(text, 5)
+        paper.ln(1.5)
+    if section.figures:
+        _figures(paper, section)
+    for chart in section.charts:
+        drawings.draw(paper, chart)
+    for table in section.tables:
+        paper_tables.draw(paper, table, counter, under=section.title)
+
+
+def _figures(paper: Paper, section: Section) -> None:
+    """Four beside each other, each in its box."""
+    across, gap, height = 4, 3.0, 19.0
+    width = (paper.epw - gap * (across - 1)) / across
+    for start in range(0, len(section.figures), across):
+        paper.needs(height + gap)
+        top = paper.get_y()
+        for number, figure in enumerate(section.figures[start : start + across]):
+            _figure(paper, figure, MARGIN + number * (width + gap), top, width)
+        paper.set_xy(MARGIN, top + height + gap)
+
+
+def _figure(paper: Paper, figure: Figure, left: float, top: float, width: float) -> None:
+    paper.set_draw_color(*FAINT)
+    paper.rect(left, top, width, 19)
+    lines = (
+        (figure.title, 8, False, 1.5),
+        (shown(figure.value, figure.kind), 14, True, 6.5),
+        (figure.note, 7, False, 13.5),
+    )
+    for text, size, bold, down in lines:
+        paper.ink(size=size, bold=bold, colour=INK if bold else GREY)
+        paper.set_xy(left + 2, top + down)
+        paper.line_of(paper.letters.printable(text), width - 4, 6 if bold else 4)

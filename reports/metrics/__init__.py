@@ -1,0 +1,32 @@
+"""The metrics cube: any measure of tests and bugs, grouped by up to three dimensions.
+
+``answer(Query.read(["bugs", "rejection"], ["product", "month"], since="last quarter", until="last quarter"), access)``
+
+``dimensions`` and ``measures`` hold what can be asked for, ``query`` the question, ``facts`` what the figures mean (its
+docstring is the definition), ``counting`` the queries and ``answer`` the result.
+"""
+
+from reports.metrics.answer import Answer, Row, answer
+from reports.metrics.dimensions import DIMENSIONS, NONE, Dimension
+from reports.metrics.labels import Cell
+from reports.metrics.measures import MEASURES, REPORT_MEASURES, Measure, measure_named
+from reports.metrics.query import ANY, MOST_DIMENSIONS, Query, Range, Unanswerable
+
+__all__ = [
+    "ANY",
+    "DIMENSIONS",
+    "MEASURES",
+    "MOST_DIMENSIONS",
+    "NONE",
+    "REPORT_MEASURES",
+    "Answer",
+    "Cell",
+    "Dimension",
+    "Measure",
+    "Query",
+    "Range",
+    "Row",
+    "Unanswerable",
+    "answer",
+    "measure_named",
+]

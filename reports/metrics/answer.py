@@ -1,0 +1,151 @@
+"""The answer to a question: rows, totals, the period before, and what has to be known to read them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, TypeAlias
+
+from reports.figures import EXECUTED_STATUSES
+from reports.metrics.counting import count, one_moment
+from reports.metrics.dimensions import DIMENSIONS, Kind
+from reports.metrics.facts import Facts
+from reports.metrics.labels import Cell, cells
+from reports.metrics.query import Query, read_value
+from reports.metrics.shell import Numbers
+from sync.access import Access
+
+Values: TypeAlias = dict[str, float | None]
+Group: TypeAlias = tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One group: what it is grouped by, its figures by measure, and those of the period before, where asked for."""
+
+    cells: Group
+    values: Values
+    previous: Values | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``rows`` as sorted and limited; ``groups`` is how many there are without the limit.
+
+    ``totals`` count every record once, whatever groups it is in and whatever the limit leaves out.
+    """
+
+    query: Query
+    rows: list[Row]
+    groups: int
+    totals: Values
+    previous_totals: Values | None
+    notes: list[str]
+
+
+def answer(query: Query, access: Access | None) -> Answer:
+    """What the data says to a question, of the customers the caller may see (None: of all)."""
+    before = query.previous if query.compare else None
+    with one_moment():
+        facts = Facts(query, access)
+        numbers = count(query, facts)
+        earlier = count(before, Facts(before, access)) if before else None
+        named = _named_groups(query, [numbers, earlier] if earlier else [numbers])
+        notes = _notes(query, facts)
+    current = {named[key]: found for key, found in numbers.groups.items() if key in named}
+    past = {named[key]: found for key, found in earlier.groups.items() if key in named} if earlier else None
+    rows = [_row(query, group, current, past) for group in dict.fromkeys((*current, *_timeless(query, past)))]
+    rows = _sorted(query, rows)
+    return Answer(
+        query,
+        rows[: query.limit],
+        len(rows),
+        _values(query, numbers.total),
+        _values(query, earlier.total) if earlier else None,
+        notes,
+    )
+
+
+def _named_groups(query: Query, all_numbers: Iterable[Numbers]) -> dict[tuple[Any, ...], Group]:
+    """The cells of every group that the filters keep."""
+    keys = list(dict.fromkeys(key for numbers in all_numbers for key in numbers.groups))
+    columns = [cells(each, {key[place] for key in keys}) for place, each in enumerate(query.grouped)]
+    groups = {key: tuple(column[value] for column, value in zip(columns, key, strict=True)) for key in keys}
+    if "browser" not in query.dimensions or "browser" not in query.filters:
+        return groups
+    # A device has several browsers, and keeps the others beside the one that was asked for.
+    place, browser = query.dimensions.index("browser"), DIMENSIONS["browser"]
+    kept = {read_value(browser, value) for value in query.filters["browser"]}
+    return {key: group for key, group in groups.items() if group[place].key in kept}
+
+
+def _timeless(query: Query, past: Mapping[Group, Any] | None) -> Iterable[Group]:
+    """Groups of the period before that are gone now; not its weeks and months, which are others anyway."""
+    return past if past and not any(each.kind is Kind.PERIOD for each in query.grouped) else ()
+
+
+def _row(query: Query, group: Group, current: Mapping[Group, Any], past: Mapping[Group, Any] | None) -> Row:
+    previous = None if past is None else _values(query, past.get(group, {}))
+    return Row(group, _values(query, current.get(group, {})), previous)
+
+
+def _values(query: Query, numbers: Mapping[str, Any]) -> Values:
+    return {measure.name: measure.value(numbers) for measure in query.asked}
+
+
+# -- order
+
+
+def _sorted(query: Query, rows: list[Row]) -> list[Row]:
+    rows = sorted(rows, key=lambda row: tuple(map(_place, row.cells)))
+    name = query.sort or _default_sort(query)
+    if not name:
+        return rows
+    key, descending = name.removeprefix("-"), name.startswith("-")
+    if key in query.dimensions:
+        place = query.dimensions.index(key)
+        return sorted(rows, key=lambda row: _place(row.cells[place]), reverse=descending)
+    known = [row for row in rows if row.values[key] is not None]
+    unknown = [row for row in rows if row.values[key] is None]
+    return sorted(known, key=lambda row: row.values[key] or 0, reverse=descending) + unknown
+
+
+def _default_sort(query: Query) -> str:
+    times = (each.name for each in query.grouped if each.kind is Kind.PERIOD)
+    return next(times, f"-{query.measures[0]}") if query.dimensions else ""
+
+
+def _place(cell: Cell) -> tuple[bool, date, str, str]:
+    """By time or by name; what has no value comes last."""
+    return cell.key is None, cell.first or date.min, cell.label.casefold(), str(cell.key)
+
+
+# -- notes
+
+
+def _notes(query: Query, facts: Facts) -> list[str]:
+    statuses = query.test_statuses
+    notes = []
+    if statuses == EXECUTED_STATUSES:
+        notes.append(f"Executed tests only ({', '.join(EXECUTED_STATUSES)}).")
+    elif statuses is None:
+        notes.append("Tests of every status.")
+    notes.append("What TestIO has no more is left out.")
+    if not facts.admits_bare_bugs and (unread := facts.unread_bugs().count()):
+        notes.append(f"{_count(unread, 'bug')} left out: the test {_whose(unread)} was not read yet.")
+    if query.range and (undated := facts.undated().count()):
+        what, date_of = ("test", "end") if query.dated_by == "end_at" else ("bug", "moment of reporting")
+        notes.append(
+            f"{_count(undated, what)} left out, whose {date_of} is not known: the range of days is about that."
+        )
+    if any(each.repeats for each in query.grouped):
+        names = " and ".join(each.title.lower() for each in query.grouped if each.repeats)
+        notes.append(f"A record counts in every {names} it has, and once in the totals.")
+    return notes
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what} is" if number == 1 else f"{number} {what}s are"
+
+
+def _whose(number: int) -> str:
+    return "it mentions" if number == 1 else "they mention"

@@ -1,0 +1,331 @@
+"""The rows that figures are counted from, as querysets: bugs, tests, and tests without bugs.
+
+One picture stands behind all of them. Take every test with every bug of its own, as pairs; a test without bugs makes a
+pair with nothing, and so does a bug whose test was not read yet. A filter keeps pairs, a group is the pairs with its
+values, and a measure counts the different things in them: ``tests`` by severity are the tests with at least one such
+bug, tests without bugs are under ``(none)``; ``bugs`` by test platform are the bugs of the tests that ask for it.
+
+* A record with several values of a dimension (platforms, devices, browsers) is in each of those groups. Dimensions of
+  one device go together: a bug seen in Chrome on Android and in Safari on iOS is not in Safari on Android.
+* With features, a test makes its pairs per feature: with the bugs on it, or with nothing where there are none. So
+  ``tests`` by feature are the tests that cover it or found a bug on it, and a test that lists no feature is under
+  ``(none)``. ``features_tested`` always counts such pairs.
+* A range of days, and weeks, months, quarters and years, are about the test's end or, when asked for, about the moment
+  a bug was reported; tests then count where they have such a bug.
+* Records that TestIO has no more do not count, nor do those of products it has no more.
+* A bug whose test was not read yet counts where nothing is asked of the test: its status, end and so on are ``(none)``.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC
+from typing import Any
+
+from django.db.models import (
+    DateField,
+    Exists,
+    F,
+    FilteredRelation,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast, Coalesce, Trunc
+
+from reports.metrics.dimensions import DIMENSIONS, Dimension, Kind, Subject
+from reports.metrics.query import ANY, Query, Range, read_value
+from reports.metrics.values import NO_TEXT, NOTHING, each_element, renamed, stored_words, testing_type, within
+from sync import wording
+from sync.access import Access, seen
+from sync.models import Bug, Product, Test
+
+FEATURE = DIMENSIONS["feature"]
+_STATUS = DIMENSIONS["test_status"]
+
+#: The names of the columns that hold the values grouped by.
+KEYS = ("key0", "key1", "key2")
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Where a queryset begins, and so how it comes to tests (``test``) and bugs (``bug``); None: not at all."""
+
+    test: str
+    bug: str | None
+    devices: str = ""
+    platforms: str = "platforms__"
+    feature: str = ""
+
+
+_BUGS = Root(test="test__", bug="", devices="devices__", platforms="test__platforms__", feature="feature_id")
+_TESTS = Root(test="", bug=None, feature="of_feature")
+_PAIRS = Root(test="", bug="found__", devices="found__devices__", feature="found__feature_id")
+
+
+class Facts:
+    """The querysets of one question. Each has the values grouped by in ``KEYS``, as many as there are dimensions.
+
+    A record may be there several times where ``repeats`` says so; whoever counts has to count different ones.
+    """
+
+    def __init__(self, query: Query, access: Access | None) -> None:
+        self.query = query
+        self._access = access
+        self._products = _products(access)
+        self._of_bugs = [each for each in query.used if query.is_about_bugs(each)]
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a bug can be in several rows."""
+        return any(each.repeats for each in self.query.used)
+
+    @property
+    def repeats_tests_only(self) -> bool:
+        """Whether bugs are in several rows because their tests are, and for no other reason."""
+        repeating = {each for each in self.query.used if each.repeats}
+        own_values = {each for each in repeating if each.subject is Subject.PLATFORM}
+        return bool(own_values) and repeating == own_values and not (self.about_features or self.admits_bare_bugs)
+
+    @property
+    def are_pairs(self) -> bool:
+        """Whether ``pairs`` says everything: which tests count depends on their bugs, and no bug is left out."""
+        return self.about_bugs and not self.chooses_bugs and not self.about_features and not self.admits_bare_bugs
+
+    @property
+    def about_features(self) -> bool:
+        return FEATURE in self.query.used
+
+    @property
+    def about_bugs(self) -> bool:
+        """Whether which tests count depends on their bugs."""
+        return bool(self._of_bugs) or self._bugs_in_range
+
+    @property
+    def chooses_bugs(self) -> bool:
+        """Whether some bugs of the tests are left out."""
+        return self._bugs_in_range or any(each.name in self.query.filters for each in self._of_bugs)
+
+    @property
+    def admits_bare_tests(self) -> bool:
+        """Whether tests without bugs can count."""
+        filtered = (each for each in self._of_bugs if each.name in self.query.filters)
+        return not self._bugs_in_range and all(self._admits_none(each) for each in filtered)
+
+    @property
+    def admits_bare_bugs(self) -> bool:
+        """Whether bugs whose test was not read yet can count."""
+        if self.query.test_statuses is not None and not self._admits_none(_STATUS):
+            return False
+        about_tests = (
+            each
+            for each in self.query.used
+            if each.name in self.query.filters and not self.query.is_about_bugs(each)
+            if each not in (FEATURE, _STATUS, DIMENSIONS["product"], DIMENSIONS["customer"])
+        )
+        return not self._tests_in_range and all(self._admits_none(each) for each in about_tests)
+
+    def bugs(self) -> "QuerySet[Bug, Any]":
+        rows = Bug.objects.filter(missing_since=None).order_by()
+        if self.admits_bare_bugs:
+            rows = rows.alias(of_product=Coalesce("test__product_id", "product_id"))
+            rows = rows.filter(test__missing_since=None, **self._of_products("of_product"))
+        else:
+            rows = rows.filter(test__isnull=False, test__missing_since=None, **self._of_products("test__product_id"))
+        return self._chosen(rows, _BUGS)
+
+    def tests(self, *, features: bool = False) -> "QuerySet[Test, Any]":
+        """All tests, whatever their bugs; with ``features`` a row for each feature covered."""
+        return self._chosen(self._all_tests(features), _TESTS)
+
+    def pairs(self) -> "QuerySet[Test, Any]":
+        """Tests with their bugs, or with nothing; where no bug is left out and features play no part."""
+        found = FilteredRelation("bugs", condition=Q(bugs__missing_since=None))
+        return self._chosen(self._all_tests().alias(found=found), _PAIRS)
+
+    def tests_alone(self) -> "Facts":
+        """The same without anything about bugs."""
+        query = self._with_dimensions(of_bugs=False)
+        return Facts(replace(query, range=Range()) if self._bugs_in_range else query, self._access)
+
+    def bugs_alone(self) -> "Facts":
+        """The same without anything about tests."""
+        query = self._with_dimensions(of_bugs=True)
+        return Facts(replace(query, range=Range()) if self._tests_in_range else query, self._access)
+
+    def bugs_of_any_test(self) -> "QuerySet[Bug, Any]":
+        """Bugs by nothing but their own values; whether their test counts is not asked."""
+        return self._chosen(Bug.objects.filter(missing_since=None).order_by(), _BUGS)
+
+    def _with_dimensions(self, *, of_bugs: bool) -> Query:
+        own = {each.name for each in self.query.used if self.query.is_about_bugs(each) == of_bugs}
+        filters = {name: values for name, values in self.query.filters.items() if name in own}
+        return replace(
+            self.query,
+            dimensions=tuple(name for name in self.query.dimensions if name in own),
+            filters=filters | ({"test_status": (ANY,)} if of_bugs else {}),
+            compare=False,
+            sort="",
+        )
+
+    def bare_tests(self, *, features: bool = False) -> "QuerySet[Test, Any]":
+        """Tests without bugs; with ``features`` a row for each feature covered that no bug of the test is on."""
+        bugs = Bug.objects.filter(missing_since=None, test=OuterRef("pk")).order_by()
+        if features:
+            bugs = bugs.alias(on=Coalesce("feature_id", Value(0)))
+            bugs = bugs.filter(on=Coalesce(OuterRef("of_feature"), Value(0)))
+        return self._chosen(self._all_tests(features).filter(~Exists(bugs)), _TESTS)
+
+    def unread_bugs(self) -> "QuerySet[Bug, Any]":
+        """Bugs whose test was not read yet, of the customers and products in question; for a note."""
+        rows = Bug.objects.filter(missing_since=None, test=None, **self._of_products("product_id")).order_by()
+        if "product" in self.query.filters:
+            chosen = (read_value(DIMENSIONS["product"], value) for value in self.query.filters["product"])
+            rows = rows.filter(product_id__in=[value for value in chosen if value is not None])
+        return rows
+
+    def undated(self) -> "QuerySet[Any, Any]":
+        """Tests (bugs) that a range of days leaves out because their end (report) has no date; for a note."""
+        undated = Facts(replace(self.query, range=Range(), compare=False), self._access)
+        if self.query.dated_by == "reported_at":
+            return undated.bugs().filter(reported_at=None).values("pk").distinct()
+        return undated.tests(features=self.about_features).filter(end_at=None).values("pk").distinct()
+
+    def _all_tests(self, features: bool = False) -> "QuerySet[Test, Any]":
+        rows = Test.objects.filter(missing_since=None, **self._of_products("product_id")).order_by()
+        if not features:
+            return rows
+        covered = FilteredRelation("test_features", condition=Q(test_features__missing_since=None))
+        # By this name it is always the same join; Django would make another for each filter().
+        return rows.alias(covered=covered).alias(of_feature=F("covered__feature_id"))
+
+    def _of_products(self, path: str) -> dict[str, Any]:
+        return {} if self._products is None else {f"{path}__in": self._products}
+
+    def _chosen(self, rows: "QuerySet[Any, Any]", root: Root) -> "QuerySet[Any, Any]":
+        """With the values grouped by, and only what the filters and the range keep."""
+        for dimension in self.query.used:
+            if dimension.repeats and (root.bug is not None or dimension.subject is Subject.PLATFORM):
+                # The same join for the filter and for the group.
+                rows = rows.alias(**{f"of_{dimension.name}": self._one_of_several(dimension, root)})
+        for dimension in self.query.used:
+            if dimension.name in self.query.filters and dimension is not _STATUS:
+                rows = rows.filter(self._kept(dimension, root, self.query.filters[dimension.name]))
+        if self.query.test_statuses is not None:
+            rows = rows.filter(self._kept(_STATUS, root, self.query.test_statuses))
+        moment = self._moment(root)
+        if self.query.range and moment is not None:
+            rows = rows.filter(within(self.query.range, moment))
+        keys = {name: self._value(each, root) for name, each in zip(KEYS, self.query.grouped, strict=False)}
+        chosen: QuerySet[Any, Any] = rows.annotate(**keys)
+        return chosen
+
+    # -- values and filters
+
+    def _value(self, dimension: Dimension, root: Root) -> Combinable:
+        """The value of a dimension; '' (words, names) or NULL (else) means none."""
+        path = self._path(dimension, root)
+        if path is None:
+            return NO_TEXT if dimension.kind in (Kind.WORD, Kind.NAME) else NOTHING[dimension.kind]
+        if dimension.name == "bug_status":
+            return renamed(path, "forwarded", wording.OPEN)
+        if dimension.name == "testing_type":
+            return testing_type(path, f"{root.test}id")
+        if dimension.name == "browser":
+            return each_element(path)
+        if dimension.name == "product" and root is _BUGS and self.admits_bare_bugs:
+            return Coalesce(path, "product_id")
+        if dimension.name == "customer" and root is _BUGS and self.admits_bare_bugs:
+            return Coalesce(path, "product__customer_id")
+        if dimension.kind is Kind.PERIOD:
+            return Cast(Trunc(path, dimension.path, tzinfo=UTC), DateField())
+        return Coalesce(path, NO_TEXT) if dimension.kind in (Kind.WORD, Kind.NAME) else F(path)
+
+    def _one_of_several(self, dimension: Dimension, root: Root) -> Combinable:
+        """As ``_value``, except that a device's browsers stay together: what makes rows of them cannot be filtered."""
+        path = self._path(dimension, root)
+        return F(str(path)) if dimension.name == "browser" else self._value(dimension, root)
+
+    def _path(self, dimension: Dimension, root: Root) -> str | None:
+        """How to get to the value; None where there are no bugs to get to it by."""
+        if dimension.subject is Subject.MOMENT:
+            return self._moment(root)
+        if dimension.subject is Subject.TEST:
+            return root.test + dimension.path
+        if dimension.subject is Subject.PLATFORM:
+            return root.platforms + dimension.path
+        if dimension.subject is Subject.FEATURE:
+            return root.feature
+        if root.bug is None:
+            return None
+        return (root.devices if dimension.subject is Subject.DEVICE else root.bug) + dimension.path
+
+    def _kept(self, dimension: Dimension, root: Root, values: tuple[Any, ...]) -> Q:
+        """The condition that a row has one of these values."""
+        path = self._path(dimension, root)
+        read = [read_value(dimension, value) for value in values]
+        named = [value for value in read if value is not None]
+        if path is None:
+            return Q() if None in read else Q(pk__in=[])
+        condition = Q(pk__in=[])
+        if named:
+            condition = self._named(dimension, path, named)
+        if None in read:
+            condition |= self._unnamed(dimension, path, root)
+        return condition
+
+    def _named(self, dimension: Dimension, path: str, values: list[Any]) -> Q:
+        if dimension.kind is Kind.PERIOD:
+            conditions = Q()
+            for period in values:
+                conditions |= within(Range(period.first, period.last), path)
+            return conditions
+        if dimension.kind is Kind.WORD:
+            values = [word for value in values for word in stored_words(dimension, value)]
+        if dimension.name == "browser":
+            return Q(of_browser__overlap=values)
+        path = f"of_{dimension.name}" if dimension.repeats else path
+        if dimension.name in ("product", "customer") and path.startswith("test__") and self.admits_bare_bugs:
+            return Q((f"{path}__in", values)) | Q((f"{path.removeprefix('test__')}__in", values), test=None)
+        condition = Q((f"{path}__in", [value for value in values if value is not None]))
+        return condition | self._null_means(path) if None in values else condition
+
+    def _null_means(self, path: str) -> Q:
+        """The testing type null of a test: it is a test-case test."""
+        return Q((path, None)) & Q((path.replace("testing_type", "id__isnull"), False))
+
+    def _unnamed(self, dimension: Dimension, path: str, root: Root) -> Q:
+        if dimension.name == "browser":
+            return Q(of_browser=[]) | Q(of_browser=None)
+        if dimension.repeats:
+            return Q((f"of_{dimension.name}", ""))
+        if dimension.name == "testing_type":
+            return Q((path, "")) | Q((f"{root.test}id", None))
+        empty = Q((path, None))
+        return empty | Q((path, "")) if dimension.kind in (Kind.WORD, Kind.NAME) else empty
+
+    def _admits_none(self, dimension: Dimension) -> bool:
+        return any(read_value(dimension, value) is None for value in self.query.filters.get(dimension.name, ()))
+
+    # -- the moment
+
+    @property
+    def _bugs_in_range(self) -> bool:
+        return bool(self.query.range) and self.query.dated_by == "reported_at"
+
+    @property
+    def _tests_in_range(self) -> bool:
+        return bool(self.query.range) and self.query.dated_by == "end_at"
+
+    def _moment(self, root: Root) -> str | None:
+        if self.query.dated_by == "end_at":
+            return f"{root.test}end_at"
+        return None if root.bug is None else f"{root.bug}reported_at"
+
+
+def _products(access: Access | None) -> "QuerySet[Product, Any] | None":
+    """The products whose records count; None where that is all there are."""
+    rows = Product.objects.all() if access is None else seen(Product.objects.all(), access, "customer")
+    if (access is None or access.customers is None) and not rows.exclude(missing_since=None).exists():
+        return None
+    return rows.filter(missing_since=None).values("pk").order_by()

@@ -1,0 +1,63 @@
+"""Values and conditions that the querysets of facts are written with."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import BigIntegerField, BooleanField, Case, DateField, F, Func, Q, TextField, Value, When
+from django.db.models.functions import Coalesce
+
+from reports.metrics.dimensions import Dimension, Kind
+from reports.metrics.query import Range
+from sync import wording
+
+NO_TEXT = Value("", TextField())
+
+
+def within(days: Range, path: str) -> Q:
+    condition = Q((f"{path}__isnull", False))
+    if days.first is not None:
+        condition &= Q((f"{path}__gte", _midnight(days.first)))
+    if days.last is not None and days.last < date.max:
+        condition &= Q((f"{path}__lt", _midnight(days.last + timedelta(days=1))))
+    return condition
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)
+
+
+def stored_words(dimension: Dimension, word: str) -> set[str | None]:
+    """The stored words that people see as ``word``; None: a test-case test."""
+    word = word.strip().lower()
+    if dimension.name == "bug_status":
+        return {word, wording.stored_bug_status(word)}
+    return {word, wording.stored_testing_type(word)} if dimension.name == "testing_type" else {word}
+
+
+def renamed(path: str, stored: str, shown: str) -> Case:
+    return Case(When(Q((path, stored)), then=Value(shown)), default=Coalesce(path, NO_TEXT), output_field=TextField())
+
+
+def testing_type(path: str, test_id: str) -> Case:
+    unread = When(Q((test_id, None)), then=NO_TEXT)
+    return Case(
+        unread,
+        When(Q((path, None)), then=Value(wording.TEST_CASE)),
+        When(Q((path, "external")), then=Value(wording.CUSTOM)),
+        default=F(path),
+        output_field=TextField(),
+    )
+
+
+def each_element(path: str) -> Func:
+    """A row for each element of an array, and one with '' for an empty one or none."""
+    empty = Value([""], output_field=ArrayField(TextField()))
+    filled = Case(When(Q((f"{path}__len__gt", 0)), then=F(path)), default=empty)
+    return Func(filled, function="unnest", output_field=TextField())
+
+
+NOTHING = {
+    Kind.NUMBER: Value(None, output_field=BigIntegerField()),
+    Kind.FLAG: Value(None, output_field=BooleanField()),
+    Kind.PERIOD: Value(None, output_field=DateField()),
+}

@@ -1,0 +1,42 @@
+"""Who looks at a page, and whether they may: the one door of all pages."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from sync import access
+from sync.access import Access, Request
+
+P = ParamSpec("P")
+View = Callable[Concatenate[Request, P], HttpResponse]
+
+
+def of(request: HttpRequest) -> Access:
+    """What the person behind this request may do and see; worked out once for each request."""
+    return access.of_request(request)
+
+
+def page(permission: str) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
+    """A page for people with ``permission`` (``app.name``), kept by no cache: it is read, and changes nothing.
+
+    Others are sent to the login, or told what they lack (403).
+    """
+
+    def decorate(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        @wraps(view)
+        def entered(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            of(request)
+            known = cast("Request", request)
+            access.require(known, permission)
+            return view(known, *args, **kwargs)
+
+        return cast(
+            "Callable[Concatenate[HttpRequest, P], HttpResponse]", never_cache(require_safe(login_required(entered)))
+        )
+
+    return decorate

@@ -1,0 +1,95 @@
+"""Searching everything that is synced: one list of products, features, tests and bugs, the best first."""
+
+from dataclasses import dataclass
+
+from django.http import HttpResponse
+from django.urls import reverse
+
+from reports.pages import access, cells, filters, frame, words
+from reports.search import ENTITIES, Entity, Found, NothingToSearch, Part, Result, search, understand
+from sync import access as visible
+from sync.access import Access, Request
+from sync.api.snapshot import snapshot
+
+PAGE = 25
+_KINDS = {"product": "Products", "feature": "Features", "test": "Tests", "bug": "Bugs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing found; ``where`` says what it belongs to."""
+
+    url: str
+    title: list[Part]
+    kind: str
+    snippet: list[Part]
+    where: str
+
+
+@access.page("sync.view_product")
+def page(request: Request) -> HttpResponse:
+    who = access.of(request)
+    allowed = {entity.name: entity for entity in ENTITIES if who.may(entity.permission)}
+    query = filters.text(request.GET, "q")
+    kind = filters.one_of(request.GET, "kind", list(allowed))
+    found, refusal = _found(query, [allowed[kind]] if kind else list(allowed.values()), who)
+    return frame.show(
+        request,
+        "reports/search.html",
+        "Search",
+        query=query,
+        kind=kind,
+        kinds=[(name, _KINDS[name]) for name in allowed],
+        results=[_line(result) for result in found.results],
+        sentence=_sentence(found),
+        nothing=_nothing(query, refusal),
+    )
+
+
+def _found(query: str, entities: list[Entity], who: Access) -> tuple[Found, str]:
+    """What was found; or nothing, and the sentence that says why it could not be looked for."""
+    nothing = Found([], [], None)
+    if not query:
+        return nothing, ""
+    try:
+        with snapshot():
+            seen = None if who.customers is None else list(visible.products(who).values_list("pk", flat=True))
+            question = understand(query)
+            return search(question, entities, product_ids=seen, dates={}, after=None, limit=PAGE), ""
+    except NothingToSearch as refused:
+        return nothing, str(refused)
+
+
+def _line(result: Result) -> Line:
+    page_of = {"product": "reports:product", "test": "reports:test", "bug": "reports:bug"}
+    if result.type in page_of:
+        url = reverse(page_of[result.type], args=[result.id])
+    else:
+        url = reverse("reports:product", args=[result.product_id])
+    title = (
+        result.title_parts if result.title.strip() else [Part(f"{result.type.capitalize()} {result.id}", match=False)]
+    )
+    return Line(url, title, result.type, result.snippet, _where(result))
+
+
+def _where(result: Result) -> str:
+    product = "" if result.type == "product" else cells.title(result.product, f"Product {result.product_id}", 60)
+    gone = "no longer in TestIO" if result.missing_since else ""
+    parts = (str(result.id), product, result.customer, words.day(result.date) if result.date else "", gone)
+    return ", ".join(filter(None, parts))
+
+
+def _sentence(found: Found) -> str:
+    if found.end is None:
+        return words.plural(len(found.results), "result")
+    return f"The best {len(found.results)} of more. Add a word, or choose where to look, to see others."
+
+
+def _nothing(query: str, refusal: str) -> dict[str, str]:
+    if refusal:
+        return {"title": "Nothing to look for", "text": refusal}
+    if query:
+        text = 'Try fewer words, the beginning of one with a star ("check*"), or look in everything.'
+        return {"title": "Nothing found", "text": text}
+    text = "Type words of a title, a goal, a step or a result, or the id of a test or a bug. All words must occur."
+    return {"title": "What are you looking for?", "text": text}

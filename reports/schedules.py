@@ -1,0 +1,168 @@
+"""Which saved reports are due, and making and mailing them.
+
+A tick claims what is due with a row lock and lends it to a worker, as products are (``sync.refresh.claims``). Whoever
+begins a claimed one marks it so, in one guarded statement: a task that comes twice does nothing the second time, and a
+claim that nobody settles counts no more after a while.
+"""
+
+import logging
+from calendar import monthrange
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.mail import BadHeaderError
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from reports import catalogue, exports, mail, runs
+from reports.catalogue import BadParameters, ReportError
+from reports.exports import NoSuchFormat
+from reports.models import ReportRun, ReportSchedule, SavedReport
+from reports.runs import RunRefused
+from sync import access
+from sync.models.claim import CLAIM_SECONDS
+
+log = logging.getLogger(__name__)
+
+#: After a failure it is tried again after so many minutes; then not before its next time.
+RETRIES = (15, 60, 240)
+
+Outcome, Every = ReportSchedule.Outcome, ReportSchedule.Every
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """On a ``weekday`` (0: Monday) of every week or on a ``day`` of every month, at an ``hour`` (UTC)."""
+
+    hour: int
+    weekday: int | None = None
+    day: int | None = None
+
+    def check(self) -> None:
+        """Raises ``BadParameters``."""
+        if (self.weekday is None) == (self.day is None):
+            raise BadParameters({"weekday": "give a weekday for every week, or a day for every month, and not both"})
+        if self.hour not in range(24):
+            raise BadParameters({"hour": "it is from 0 to 23"})
+        if self.weekday is not None and self.weekday not in range(7):
+            raise BadParameters({"weekday": "it is from 0 (Monday) to 6 (Sunday)"})
+        if self.day is not None and self.day not in range(1, 32):
+            raise BadParameters({"day": "it is from 1 to 31"})
+
+
+class DeliveryFailed(Exception):
+    """Why a scheduled report was not mailed, and what to do."""
+
+
+def next_after(moment: datetime, hour: int, *, weekday: int | None = None, day: int | None = None) -> datetime:
+    """The first time after ``moment`` that is at ``hour`` on that ``weekday`` (0: Monday), or on that ``day`` of the
+    month, or on its last where it is shorter."""
+    candidate = moment.replace(hour=hour, minute=0, second=0, microsecond=0)
+    while candidate <= moment or not _is_on(candidate, weekday, day):
+        candidate += timedelta(days=1)
+    return candidate
+
+
+def _is_on(moment: datetime, weekday: int | None, day: int | None) -> bool:
+    if weekday is not None:
+        return moment.weekday() == weekday
+    return moment.day == min(day or 1, monthrange(moment.year, moment.month)[1])
+
+
+def create(saved: SavedReport, when: Timing, *, form: str, recipients: Collection[str]) -> ReportSchedule:
+    """Mail a saved report regularly, the first time when its time comes next. Raises ``BadParameters``."""
+    when.check()
+    schedule = ReportSchedule(
+        saved=saved,
+        every=Every.WEEK if when.weekday is not None else Every.MONTH,
+        weekday=when.weekday,
+        day=when.day,
+        hour=when.hour,
+        format=exports.find(form).name,
+        recipients=list(dict.fromkeys(each.strip() for each in recipients)),
+    )
+    schedule.next_run_at = schedule.next_after(timezone.now())
+    try:
+        schedule.full_clean(exclude=["saved"])
+    except ValidationError as refusal:
+        raise BadParameters({name: " ".join(texts) for name, texts in refusal.message_dict.items()}) from None
+    schedule.save()
+    return schedule
+
+
+@transaction.atomic
+def claim_due(limit: int = 100) -> list[UUID]:
+    """Claim schedules whose time has come, the longest overdue first. Two callers at once never get the same one."""
+    due = ReportSchedule.objects.due().select_for_update(skip_locked=True, no_key=True).order_by("next_run_at")
+    chosen = list(due.values_list("pk", flat=True)[:limit])
+    ReportSchedule.objects.filter(pk__in=chosen).update(claimed_at=Now(), begun_at=None)
+    return chosen
+
+
+def deliver(schedule_id: UUID) -> bool:
+    """Make and mail one that was claimed; whether it was mailed. Does nothing when somebody has begun it already."""
+    now = timezone.now()
+    if not _begun(schedule_id):
+        return False
+    schedule = ReportSchedule.objects.select_related("saved__owner").get(pk=schedule_id)
+    error = "It stopped on an unexpected error; the log has its details."
+    try:
+        _make_and_mail(schedule)
+        error = ""
+    except (ReportError, RunRefused, NoSuchFormat, DeliveryFailed) as trouble:
+        error = str(trouble)
+    except (OSError, BadHeaderError) as trouble:  # SMTP's errors are OSErrors
+        log.warning("The report %s could not be mailed: %s", schedule, trouble)
+        error = f"The mail could not be sent: {trouble}. Check EMAIL_HOST and what belongs to it."
+    finally:
+        _settle(schedule, error, now)
+    return not error
+
+
+def deliver_due() -> Iterator[bool]:
+    """Everything that is due, here and now: for a site without a worker."""
+    while claimed := claim_due():
+        yield from map(deliver, claimed)
+
+
+def _begun(schedule_id: UUID) -> bool:
+    claimed = ReportSchedule.objects.filter(pk=schedule_id, claimed_at__isnull=False, begun_at=None)
+    return claimed.filter(~Q(claimed_at__lte=Now() - timedelta(seconds=CLAIM_SECONDS))).update(begun_at=Now()) == 1
+
+
+def _make_and_mail(schedule: ReportSchedule) -> None:
+    owner = schedule.saved.owner
+    if not isinstance(owner, User) or not owner.is_active:
+        raise DeliveryFailed(f"{owner} may not log in any more. Let somebody else save the report and schedule it.")
+    entry = catalogue.find(access.of_user(owner), schedule.saved.public_id)
+    run = runs.make(entry, {}, exports.find(schedule.format).name, access.of_user(owner), saved=schedule.saved)
+    if run.status != ReportRun.Status.SUCCEEDED:
+        raise DeliveryFailed(run.error)
+    mail.send(schedule, run)
+
+
+def _settle(schedule: ReportSchedule, error: str, began: datetime) -> None:
+    now = timezone.now()
+    next_run_at, failures = schedule.next_after(now), 0
+    if error:
+        log.warning("The scheduled report %s was not mailed: %s", schedule, error)
+        failures = schedule.failures + 1
+        if failures <= len(RETRIES):
+            next_run_at = min(next_run_at, now + timedelta(minutes=RETRIES[failures - 1]))
+        else:
+            failures = 0
+    ReportSchedule.objects.filter(pk=schedule.pk).update(
+        claimed_at=None,
+        begun_at=None,
+        failures=failures,
+        next_run_at=next_run_at,
+        last_run_at=began,
+        last_outcome=Outcome.FAILED if error else Outcome.MAILED,
+        last_error=error,
+    )

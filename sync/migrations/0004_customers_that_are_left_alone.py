@@ -1,0 +1,24 @@
+"""What a look for due products needs: those customers whose products stay due because nobody is to refresh them, and
+room beside each product, so that marking it as claimed moves it to no other page and touches no index."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("sync", "0003_who_may_see_a_customer")]
+
+    operations = [
+        migrations.AddIndex(
+            model_name="customer",
+            index=models.Index(
+                condition=models.Q(
+                    ("is_active", False), ("paused_at__isnull", False), ("encrypted_token", b""), _connector="OR"
+                ),
+                fields=["id"],
+                name="customer_left_alone",
+            ),
+        ),
+        migrations.RunSQL(
+            "ALTER TABLE sync_product SET (fillfactor = 70)", "ALTER TABLE sync_product RESET (fillfactor)"
+        ),
+    ]

@@ -1,0 +1,10 @@
+"""The API keeps its own document: whatever is sent to whatever address, the answer is one that is written there."""
+
+from tests.contract.conftest import Target
+from tests.contract.fuzzing import fuzz
+
+
+def test_made_up_requests_get_documented_answers_only(target: Target) -> None:
+    verdict = fuzz(target.url, target.token, target.values, examples=4, seed=1, patience=240)
+    assert verdict.passed, verdict.said
+    assert verdict.requests > 500, verdict.said

@@ -1,0 +1,112 @@
+from typing import Any
+
+import pytest
+
+from reports import catalogue
+from reports.catalogue import BadParameters
+from reports.documents import Document
+from tests.reports import world
+from tests.reports.world import World, everything, of, person, rows
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def small() -> World:
+    return world.make()
+
+
+def run(name: str, **parameters: Any) -> Document:
+    return catalogue.find(everything(), name).run(everything(), parameters)
+
+
+def ids(name: str, **parameters: Any) -> list[Any]:
+    return [row.get("id") for row in rows(run(name, **parameters))]
+
+
+def test_bugs_are_rows_in_the_words_people_see(small: World) -> None:
+    found = rows(run("bugs", product_id=[1], texts=True))
+    assert [row["id"] for row in found] == [102, 101, 103]
+    rejected, opened, custom = found
+    assert (opened["status"], opened["test"], opened["tester"], opened["customer"]) == ("open", "First", "ann", "acme")
+    assert (rejected["rejection_reason"], opened["rejection_reason"]) == ("known_bug", None)
+    assert (custom["steps"], custom["has_report"], custom["reported_at"]) == ("one\ntwo", True, None)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "found"),
+    [
+        ({"status": ["open"]}, [101]),
+        ({"status": ["forwarded,rejected"]}, [102, 101]),
+        ({"severity": ["custom"]}, [103]),
+        ({"rejection_reason": ["known_bug"]}, [102]),
+        ({"period": "2026-04"}, [102]),
+        ({"since": "2026-03-01", "until": "2026-03-31"}, [101, 201]),
+        ({"customer": "other"}, [201]),
+        ({"test_id": [13]}, [201]),
+        ({"tester": ["ann"], "sort": "id"}, [101, 102, 103]),
+        ({"missing": True}, []),
+    ],
+)
+def test_bugs_can_be_filtered(small: World, parameters: dict[str, Any], found: list[int]) -> None:
+    assert ids("bugs", **parameters) == found
+
+
+def test_a_member_of_one_customer_sees_no_other(small: World) -> None:
+    mia = of(person("mia", small.acme))
+    assert [row["id"] for row in rows(catalogue.find(mia, "tests").run(mia, {}))] == [12, 11]
+    with pytest.raises(BadParameters) as refusal:
+        catalogue.find(mia, "bugs").run(mia, {"product_id": [2]})
+    assert str(refusal.value) == "product_id: there is no product 2."
+
+
+def test_what_is_not_there_is_refused_by_name(small: World) -> None:
+    with pytest.raises(BadParameters, match="customer: there is no customer"):
+        run("bugs", customer="nobody")
+    with pytest.raises(BadParameters, match="product_id: customer acme has no product 2"):
+        run("bugs", customer="acme", product_id=[1, 2])
+    with pytest.raises(BadParameters, match="give a period, or since and until, not both"):
+        run("bugs", period="2026-04", since="2026-04-01")
+
+
+def test_tests_come_with_their_figures(small: World) -> None:
+    cases, first = rows(run("tests", product_id=[1]))
+    assert (cases["testing_type"], cases["bugs"], cases["rejection"]) == ("test case", 0, None)
+    assert (first["bugs"], first["accepted"], first["rejected"], first["open"]) == (3, 1, 1, 1)
+    assert first["rejection"] == pytest.approx(1 / 3)
+    assert ids("tests", testing_type=["test case"]) == [12]
+    assert ids("tests", status=["running"]) == [12]
+
+
+def test_gaps_come_with_what_is_mapped(small: World) -> None:
+    (gap,) = rows(run("gaps"))
+    assert (gap["product"], gap["positions"], gap["size"], gap["mapped_test_ids"]) == ("Shop", "3-4", 2, "77")
+    assert rows(run("gaps", status=["resolved"])) == []
+
+
+def test_freshness_names_what_is_too_old(small: World) -> None:
+    assert {row["product"]: row["stale"] for row in rows(run("freshness"))} == {"Bank": True, "Shop": False}
+    assert ids("freshness", stale=True) == [2]
+
+
+def test_a_form_is_a_row_with_a_column_per_question(small: World) -> None:
+    (row,) = rows(run("custom-reports"))
+    assert (row["bug_id"], row["Speed"], row["report: tester"], row["tester"]) == (103, "4; ", "a, b", "ann")
+
+
+def test_what_limits_a_report_is_said(small: World) -> None:
+    assert run("bugs", product_id=[1]).notes == [
+        "2 tests could not be read from TestIO and are missing here: see the report gaps."
+    ]
+    assert run("bugs", product_id=[2]).notes == [
+        "Never read completely from TestIO yet: Bank. What is shown of it is not all."
+    ]
+
+
+def test_what_was_asked_for_is_said(small: World) -> None:
+    made = run("bugs", product_id=[1], status=["open"], period="2026-Q1")
+    assert made.parameters == [
+        ("Products", "1"),
+        ("Status", "open"),
+        ("Period", "2026-01-01 to 2026-03-31 (UTC)"),
+    ]

@@ -1,0 +1,159 @@
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.mail import EmailMessage
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports import background, saved, schedules
+from reports.catalogue import BadParameters
+from reports.mail import Console
+from reports.models import ReportRun, ReportSchedule
+from reports.schedules import Timing, next_after
+from sync.access import Access
+from tests.reports import world
+from tests.reports.world import of, person
+
+MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+HOURS = st.integers(0, 23)
+
+
+@given(MOMENTS, HOURS, st.integers(0, 6))
+def test_a_weekly_time_is_the_first_of_its_kind_after_now(now: datetime, hour: int, weekday: int) -> None:
+    found = next_after(now, hour, weekday=weekday)
+    assert (found.weekday(), found.hour, found.minute) == (weekday, hour, 0)
+    assert timedelta(0) < found - now <= timedelta(days=7)
+
+
+@given(MOMENTS, HOURS, st.integers(1, 31))
+def test_a_monthly_time_comes_once_in_every_month(now: datetime, hour: int, day: int) -> None:
+    first = next_after(now, hour, day=day)
+    second = next_after(first, hour, day=day)
+    assert first > now
+    assert (second.year * 12 + second.month) - (first.year * 12 + first.month) == 1
+    assert first.day == day or (first + timedelta(days=1)).day == 1
+
+
+@pytest.fixture
+def ann(settings: Any, tmp_path: Path, transactional_db: None) -> Access:
+    settings.DATA_DIR = tmp_path
+    world.make()
+    return of(person("ann", see_all=True))
+
+
+def scheduled(access: Access) -> ReportSchedule:
+    """A weekly one that is due now."""
+    report = saved.save(access, "weekly-bugs", report="bugs", parameters={"product_id": [1]}, title="Bugs\nof the shop")
+    leads = ["lead@example.com", "qa@example.com"]
+    schedule = schedules.create(report, Timing(6, weekday=0), form="csv", recipients=leads)
+    ReportSchedule.objects.update(next_run_at=Now())
+    return schedule
+
+
+def test_a_schedule_that_is_due_is_mailed_with_its_file_and_comes_again_next_week(ann: Access) -> None:
+    schedule = scheduled(ann)
+    assert list(schedules.deliver_due()) == [True]
+    (message,) = mail.outbox
+    assert message.bcc == ["lead@example.com", "qa@example.com"]
+    assert message.subject.startswith("Bugs of the shop (")
+    ((name, content, kind),) = message.attachments
+    assert (name.startswith("weekly-bugs-"), name.endswith(".csv"), kind) == (True, True, "text/csv")
+    assert [line.partition(",")[0] for line in str(content).splitlines()] == ["id", "102", "101", "103"]
+    schedule.refresh_from_db()
+    assert (schedule.last_outcome, schedule.claimed_at, schedule.failures) == ("mailed", None, 0)
+    assert schedule.next_run_at == schedule.next_after(datetime.now(UTC))
+    assert list(schedules.deliver_due()) == []
+
+
+def test_a_claimed_schedule_is_begun_once(ann: Access) -> None:
+    scheduled(ann)
+    (claimed,) = schedules.claim_due()
+    assert schedules.claim_due() == []
+    assert [schedules.deliver(claimed), schedules.deliver(claimed)] == [True, False]
+    assert len(mail.outbox) == 1
+
+
+def test_a_schedule_that_another_is_claiming_is_passed_over(ann: Access) -> None:
+    schedule = scheduled(ann)
+    found: list[Any] = []
+
+    def claim() -> None:
+        try:
+            found.append(schedules.claim_due())
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        ReportSchedule.objects.select_for_update().get(pk=schedule.pk)
+
+        thread = threading.Thread(target=claim)
+        thread.start()
+        thread.join()
+    assert found == [[]]
+    assert schedules.claim_due() == [schedule.pk]
+
+
+def test_a_claim_nobody_settled_is_due_again_after_a_while(ann: Access) -> None:
+    schedule = scheduled(ann)
+    (lost,) = schedules.claim_due()
+    ReportSchedule.objects.update(claimed_at=Now() - timedelta(seconds=601), begun_at=Now() - timedelta(seconds=600))
+    assert schedules.deliver(lost) is False
+    assert schedules.claim_due() == [schedule.pk]
+
+
+def test_a_mail_that_cannot_be_sent_is_tried_again_and_the_reason_kept(ann: Access, settings: Any) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9  # nobody listens there
+    schedule = scheduled(ann)
+    assert list(schedules.deliver_due()) == [False]
+    schedule.refresh_from_db()
+    assert (schedule.last_outcome, schedule.failures) == ("failed", 1)
+    assert schedule.last_error.startswith("The mail could not be sent: ")
+    assert schedule.next_run_at - datetime.now(UTC) < timedelta(minutes=16)
+
+
+def test_the_owners_rights_are_those_of_the_day(ann: Access) -> None:
+    schedule = scheduled(ann)
+    ann.user.user_permissions.clear()
+    assert list(schedules.deliver_due()) == [False]
+    schedule.refresh_from_db()
+    assert schedule.last_error.startswith("There is no report ")
+    assert (mail.outbox, ReportRun.objects.count()) == ([], 0)
+
+
+def test_a_cycle_without_a_worker_mails_what_is_due(ann: Access) -> None:
+
+    scheduled(ann)
+    stop = threading.Event()
+    assert background.deliver_in_cycle(stop=stop, dry_run=True) == {"reports_to_mail": 1}
+    assert background.deliver_in_cycle(stop=stop, dry_run=False) == {"reports_mailed": 1}
+    assert background.deliver_in_cycle(stop=stop, dry_run=False) == {}
+
+
+def test_what_cannot_be_scheduled_is_refused(ann: Access) -> None:
+    report = saved.save(ann, "mine", report="bugs", parameters={})
+    for wrong in (Timing(6), Timing(6, weekday=0, day=1), Timing(24, day=1), Timing(6, weekday=7), Timing(6, day=0)):
+        with pytest.raises(BadParameters):
+            schedules.create(report, wrong, form="csv", recipients=["a@example.com"])
+    with pytest.raises(BadParameters, match="recipients: "):
+        schedules.create(report, Timing(6, day=31), form="csv", recipients=["nobody"])
+    with pytest.raises(BadParameters, match="recipients: "):
+        schedules.create(report, Timing(6, day=31), form="csv", recipients=[])
+
+
+def test_without_a_mail_server_standard_error_shows_what_would_be_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    message = EmailMessage("Bugs", "The file is attached.", bcc=["lead@example.com"])
+    message.attach("bugs.csv", b"id\n", "text/csv")
+    assert Console().send_messages([message]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        "Not sent, because EMAIL_BACKEND names no way to:\nTo: lead@example.com\nSubject: Bugs\n"
+        "Attached: bugs.csv (3 bytes)\n\nThe file is attached.\n"
+    )
