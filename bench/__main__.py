@@ -14,7 +14,7 @@ from bench import judging, machine
 from bench.processes import measured_part, sandbox
 from bench.scratch import surroundings
 
-QUICK = ("first_sync", "unchanged", "storing", "lease", "claims", "lists", "due", "dispatch", "metrics")
+QUICK = ("first_sync", "unchanged", "storing", "lease", "claims", "lists", "due", "dispatch", "answers", "metrics")
 FULL = (*QUICK, "memory", "linear")
 LATENCY_MS = 50
 Json = dict[str, Any]
@@ -60,6 +60,8 @@ def _measure(wanted: set[str], options: argparse.Namespace) -> dict[str, Json]:
         figures["due"] = _part("due", customers=1_000, products=50, ticks=50)
     if "dispatch" in wanted:
         figures["dispatch"] = _part("dispatch", tasks=200)
+    if "answers" in wanted:
+        figures["answers"] = _part("answers", tests=50_000, products=12, bugs_per_test=6, repeat=100)
     if "metrics" in wanted:
         found = _part("metrics", tests=50_000, bugs=300_000, repeat=5, pairs=12)
         figures["metrics"] = found | {"met": all(each["met"] for each in found.values())}

@@ -192,7 +192,18 @@ class MappedIds(Result):
 class RetryOrder(Order):
     """One of the two."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"product_id": 12}, {"all": True}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"product_id": 12}, {"all": True}],
+            "oneOf": [
+                {
+                    "properties": {"product_id": {"type": "integer"}, "all": {"const": False}},
+                    "required": ["product_id"],
+                },
+                {"properties": {"product_id": {"type": "null"}, "all": {"const": True}}, "required": ["all"]},
+            ],
+        }
+    )
 
     product_id: BodyId | None = Field(None, description="What is mapped to open events of this product.")
     all: StrictBool = Field(False, description="What is mapped to open events of any product.")

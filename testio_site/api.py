@@ -26,7 +26,7 @@ from ninja.operation import Operation
 from problematic.api import router as problematic
 from problematic.triage import AlreadyClaimed, BadTestIds, EventEnded, NothingToRetry, TriageRefused
 from reports.api import router as reports
-from reports.api_runs import router as report_runs
+from reports.catalogue import BadParameters
 from sync.access import NotHere
 from sync.api import router as synced
 from sync.customers import CustomerError
@@ -222,6 +222,11 @@ def _conflict(kind: Kind, request: HttpRequest, error: Exception) -> HttpRespons
     return problem(request, kind, str(error))
 
 
+def _bad_parameters(request: HttpRequest, error: BadParameters) -> HttpResponse:
+    errors = [{"field": f"parameters.{name}", "reason": reason} for name, reason in error.faults.items()]
+    return problem(request, problems.BAD_PARAMETERS, str(error), errors=errors)
+
+
 def _busy(request: HttpRequest, error: Exception) -> HttpResponse:
     seconds = error.retry_after if isinstance(error, SyncBusy) else 1
     headers = {"Retry-After": str(seconds)}
@@ -268,6 +273,7 @@ HANDLERS: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
     TriageRefused: partial(_conflict, problems.NOT_OPEN),
     AlreadyClaimed: partial(_conflict, problems.ALREADY_CLAIMED),
     SyncImpossible: partial(_conflict, problems.IMPOSSIBLE),
+    BadParameters: _bad_parameters,
     SyncBusy: _busy,
     LeaseLost: _busy,
     TestIOError: _testio,
@@ -293,4 +299,3 @@ api.add_decorator(refuse_unknown_parameters)
 api.add_router("/v1", synced)
 api.add_router("/v1/problematic", problematic)
 api.add_router("/v1", reports)
-api.add_router("/v1", report_runs)

@@ -2,8 +2,30 @@
 
 from ninja import Router
 
-from reports.api import custom_reports, people, search, tests
+from reports.api import (
+    analytics,
+    custom_reports,
+    custom_summary,
+    people,
+    quality,
+    runs,
+    search,
+    test_cases,
+    tests,
+    thresholds,
+)
 
 router = Router()
-for resource in (search, tests, people, custom_reports):
+for resource in (
+    search,
+    tests,
+    people,
+    custom_reports,
+    custom_summary,
+    test_cases,
+    quality,
+    thresholds,
+    analytics,
+    runs,
+):
     router.add_router("", resource.router)

@@ -6,14 +6,13 @@ from typing import Annotated, Any
 import orjson
 from django.db.models import Q, QuerySet
 from ninja import Field, Query, Router
-from ninja.errors import ValidationError
 from pydantic import BeforeValidator
 
 from reports.search import ENTITIES, Entity, Found, NothingToSearch, Place, Question, Window, search, understand
 from reports.search.documents import Kind, SearchPage
 from reports.search.words import LONGEST
 from sync import freshness
-from sync.access import Request, require
+from sync.access import NotHere, Request, require
 from sync.api import keyset, params
 from sync.api.conditional import Answer, documented, reads
 from sync.api.listing import age_of, belongs_to, products_in_scope
@@ -129,7 +128,7 @@ def _place(request: Request, cursor: str | None, entities: Sequence[Entity]) -> 
     try:
         found = keyset.read_cursor(cursor, _ORDER, belongs_to(request))
     except keyset.BadCursor as error:
-        raise params.refuse("cursor", str(error)) from None
+        raise NotHere({"cursor": str(error)}) from None
     match _unpacked(found.tie):
         case [str(kind), int(pk), dict(bounds)] if kind in bounds:
             windows = {name: _window(each) for name, each in bounds.items()}
@@ -152,6 +151,6 @@ def _window(bounds: object) -> Window:
     raise _no_cursor()
 
 
-def _no_cursor() -> ValidationError:
+def _no_cursor() -> NotHere:
     reason = "It is no cursor of this search. Send the next_cursor of the page before, or none to begin."
-    return params.refuse("cursor", reason)
+    return NotHere({"cursor": reason})

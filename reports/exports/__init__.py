@@ -52,6 +52,8 @@ FORMATS = {
         Format("pdf", "PDF", "application/pdf", paper.write, is_streamed=False),
     )
 }
+#: Of all files a report can become.
+MEDIA_TYPES = (*(each.media_type for each in FORMATS.values()), ZIP_TYPE)
 _EXTENSIONS = {"markdown": "md"}
 _OTHER_NAMES = {"md": "markdown", "excel": "xlsx"}
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from sync import access
 from sync.access import Access, Request
@@ -26,7 +26,17 @@ def page(permission: str) -> Callable[[View[P]], Callable[Concatenate[HttpReques
 
     Others are sent to the login, or told what they lack (403).
     """
+    return _door(permission, require_safe)
 
+
+def action(permission: str) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
+    """What a form of a page does, for people with ``permission``: by POST only, with the form's own token (CSRF)."""
+    return _door(permission, require_POST)
+
+
+def _door(
+    permission: str, methods: Callable[..., Any]
+) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
     def decorate(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @wraps(view)
         def entered(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -35,8 +45,7 @@ def page(permission: str) -> Callable[[View[P]], Callable[Concatenate[HttpReques
             access.require(known, permission)
             return view(known, *args, **kwargs)
 
-        return cast(
-            "Callable[Concatenate[HttpRequest, P], HttpResponse]", never_cache(require_safe(login_required(entered)))
-        )
+        guarded = never_cache(methods(login_required(entered)))
+        return cast("Callable[Concatenate[HttpRequest, P], HttpResponse]", guarded)
 
     return decorate

@@ -7,6 +7,9 @@ from reports.pages import words
 
 Number = int | float | None
 
+#: The stylesheet's colours for series that have none of their own, in an order in which neighbours differ.
+PALETTE = ("one", "two", "three", "four", "five", "six", "seven", "eight")
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -47,6 +50,13 @@ class Chart:
     @property
     def is_empty(self) -> bool:
         return not any(value for series in self.series for value in series.values)
+
+    @property
+    def size(self) -> str:
+        """Bars that lie on their side need room for each."""
+        if not self.is_sideways or len(self.points) <= 8:
+            return "low" if self.is_low else ""
+        return "high" if len(self.points) <= 16 else "highest"
 
     @property
     def rows(self) -> Iterator[tuple[str, list[Value]]]:

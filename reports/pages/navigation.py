@@ -39,7 +39,7 @@ def groups(request: HttpRequest, open_problems: int | None = None) -> list[Group
     offered = {
         "": _work(request, who, open_problems),
         "Data": _data(request, who),
-        "Reports": [],  # the metrics explorer, the report builder and the catalogue have their place here
+        "Reports": _reports(request, who),
         "Settings": _settings(who),
     }
     found = [Group(title, list(links)) for title, links in offered.items()]
@@ -64,6 +64,13 @@ def _data(request: HttpRequest, who: Access) -> Iterator[Link]:
     for title, model, icon in _TABLES:
         if may_see_in_admin(who, model):
             yield Link(title, admin_list(who, model), icon)
+
+
+def _reports(request: HttpRequest, who: Access) -> Iterator[Link]:
+    if who.may("sync.view_bug") and who.may("sync.view_test"):
+        yield _page(request, "Metrics", "reports:metrics", "query_stats")
+    if who.may("sync.view_product"):
+        yield _page(request, "Reports", "reports:catalogue", "summarize")
 
 
 def _settings(who: Access) -> Iterator[Link]:

@@ -24,6 +24,12 @@ def icon(name: str) -> SafeString:
 
 
 @register.filter
+def split(text: str) -> list[str]:
+    """A list that a template holds itself, with commas between."""
+    return text.split(",")
+
+
+@register.filter
 def tone_of_message(level: str) -> str:
     """The tone of one of Django's messages."""
     return _TONES.get(level, "")

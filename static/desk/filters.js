@@ -50,7 +50,7 @@ if (form) {
     for (const [name, value] of [...parameters.entries()]) if (!value) parameters.delete(name);
   });
   document.addEventListener("change", (event) => {
-    const changed = event.target.closest("form[data-remember] select");
+    const changed = event.target.closest("form[data-remember] :is(select, input[type=checkbox]):not([data-waits])");
     if (changed) changed.form.requestSubmit();
   });
 }

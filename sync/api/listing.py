@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 from django.db import models
 from django.db.models.expressions import Combinable
+from django.utils import timezone
 
 from sync import access, freshness
-from sync.access import Access, Request
+from sync.access import Access, NotHere, Request
 from sync.api import keyset
 from sync.api.conditional import Answer
-from sync.api.params import ListQuery, customer_id, narrowed, refuse
+from sync.api.params import ListQuery, customer_id, narrowed
 from sync.models import Product
 
 Document = dict[str, Any]
@@ -90,14 +91,12 @@ class Listing:
 
 def age_of(products: "models.QuerySet[Product]", parts: Iterable[str]) -> tuple[Document, tuple[int, ...]]:
     """``data_as_of`` and ``stale`` of data from these products, and the numbers of those that are stale."""
-    parts = tuple(parts)
-    ages = {product.pk: freshness.of(product, *parts) for product in products.only(*_TIMES)}
-    oldest = freshness.oldest(age.data_as_of for age in ages.values())
+    now = timezone.now()
+    times = products.order_by().values_list("pk", *(f"{part}_synced_at" for part in parts))
+    ages = {pk: freshness.oldest(moments, now=now) for pk, *moments in times}
+    oldest = freshness.oldest((age.data_as_of for age in ages.values()), now=now)
     stale = tuple(pk for pk, age in ages.items() if age.stale)
     return {"data_as_of": oldest.data_as_of, "stale": oldest.stale}, stale
-
-
-_TIMES = tuple(f"{part}_synced_at" for part in freshness.PARTS)
 
 
 def products_in_scope(caller: Access, customer: str | None, product_ids: list[int]) -> "models.QuerySet[Product]":
@@ -112,7 +111,7 @@ def _place(request: Request, query: ListQuery, order: keyset.Order) -> keyset.Pl
     try:
         return keyset.read_cursor(query.cursor, order, belongs_to(request))
     except keyset.BadCursor as error:
-        raise refuse("cursor", str(error)) from None
+        raise NotHere({"cursor": str(error)}) from None
 
 
 def belongs_to(request: Request) -> str:

@@ -34,7 +34,7 @@ def _whole(value: Any) -> Any:
 
 Id = Annotated[int, Field(gt=0, le=BIGINT_MAX)]
 #: The same in a body, where a number must be a number.
-BodyId = Annotated[StrictInt, BeforeValidator(_whole), Field(gt=0, le=BIGINT_MAX)]
+BodyId = Annotated[Annotated[StrictInt, Field(gt=0, le=BIGINT_MAX)], BeforeValidator(_whole)]
 
 
 def path_id(of: str, example: int) -> Any:
@@ -125,7 +125,9 @@ _LONGEST_DAY = 60  # characters; no day is longer, and an error repeats what it 
 Day = Annotated[
     date,
     BeforeValidator(_day),
-    WithJsonSchema({"type": "string", "examples": ["2025-03-31", "yesterday", "3 days ago", "last week"]}),
+    WithJsonSchema(
+        {"type": "string", "format": "date-phrase", "examples": ["2025-03-31", "yesterday", "3 days ago", "last week"]}
+    ),
 ]
 SINCE = "this day (UTC) or later: a date or a phrase like `yesterday`, `3 days ago`, `last week`, `31 March 2025`."
 UNTIL = "this day (UTC) or before; the day itself counts."

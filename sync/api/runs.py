@@ -95,7 +95,7 @@ def start_sync(
     if body.dry_run:
         return Status(200, summaries.plan(customer, plan_customer(customer, options)))
     event = start(customer, options, by=request.user)
-    response["Location"] = reverse("api:read_run", kwargs={"event": event.pk})
+    response["Location"] = reverse("api:sync_run", kwargs={"event": event.pk})
     return Status(202, _row(event))
 
 
@@ -109,7 +109,7 @@ def list_runs(request: Request, query: Query[RunFilters]) -> Answer:
     return RUNS.page(request, query, rows, query.sort)
 
 
-@router.get("/sync/events/{event}", response=documented(schemas.RunDetail, 404))
+@router.get("/sync/events/{event}", response=documented(schemas.RunDetail, 404), url_name="sync_run")
 @reads("sync.view_syncevent", versioned=False)
 def read_run(request: Request, event: RunId) -> Answer:
     """One run with what was done for each product, by UUID, public id or an unambiguous beginning of either."""
@@ -151,7 +151,7 @@ def read_diagnostics(request: Request) -> Answer:
 
 
 def _options(body: SyncOrder) -> SyncOptions:
-    if body.mode == SyncEvent.Mode.INCREMENTAL_ONLY and (body.force or body.bugs != "due"):
+    if body.mode == "incremental_only" and (body.force or body.bugs != "due"):
         raise SyncImpossible("incremental_only looks for new tests and nothing else: leave force and bugs as they are.")
     return SyncOptions(
         product_ids=frozenset(body.product_ids),

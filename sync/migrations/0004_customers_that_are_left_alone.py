@@ -1,5 +1,4 @@
-"""What a look for due products needs: those customers whose products stay due because nobody is to refresh them, and
-room beside each product, so that marking it as claimed moves it to no other page and touches no index."""
+"""An index with only the customers whose products stay due because nobody is to refresh them."""
 
 from django.db import migrations, models
 
@@ -17,8 +16,5 @@ class Migration(migrations.Migration):
                 fields=["id"],
                 name="customer_left_alone",
             ),
-        ),
-        migrations.RunSQL(
-            "ALTER TABLE sync_product SET (fillfactor = 70)", "ALTER TABLE sync_product RESET (fillfactor)"
         ),
     ]

@@ -35,9 +35,10 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return self._unclaimed(next_full_sync_at__lte=Now())
 
     def _unclaimed(self, **its_time: Now) -> Self:
-        # As ``refreshed``, in words that no planner turns into a join: one that begins with the customers takes a second
-        # where this takes milliseconds. Products of customers that are left alone stay due for as long as those are, so
-        # there may be thousands, passed over at each look: hence a short list of those, and the rest asked by key.
+        # As ``refreshed``, in words that no planner turns into a join: one that begins with the customers takes a
+        # second where this takes milliseconds. Products of customers that are left alone stay due for as long as
+        # those are, so there may be thousands, passed over at each look: hence a short list of those, and the rest
+        # asked by key.
         of_customer = Customer.objects.filter(_FOLLOWED, pk=models.OuterRef("customer_id"))
         follows = models.Subquery(of_customer.order_by().values(yes=models.Value(True)))
         found = self.filter(unclaimed("claimed_at"), follows, missing_since=None, **its_time)

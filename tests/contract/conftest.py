@@ -67,6 +67,5 @@ def _values(customer: Customer) -> Values:
     return {
         "path.product": ids[Product], "path.test": ids[Test], "path.bug": ids[Bug], "path.feature": ids[Feature],
         "path.person": people, "path.customer": [customer.name], "path.event": [*events, *runs],
-        "path.test_id": ids[Test], "query.product_id": ids[Product], "query.test_id": ids[Test],
-        "query.customer": [customer.name], "body.customer": [customer.name], "body.product_id": ids[Product],
+        "path.test_id": ids[Test], "query.customer": [customer.name],
     }  # fmt: skip

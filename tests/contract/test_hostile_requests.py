@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from http.client import HTTPConnection
 from typing import Any
 
@@ -37,7 +38,9 @@ def _ask(target: Target, method: str, address: str, body: bytes = b"") -> tuple[
     headers = {"Authorization": f"Bearer {target.token}", "Content-Type": "application/json"}
     began = time.perf_counter()
     try:
-        connection.request(method, address, body, headers)
+        # Who is told that a body is too large before all of it is sent has still to read that.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.request(method, address, body, headers)
         response = connection.getresponse()
         content = response.read()
         return response.status, json.loads(content or b"null"), time.perf_counter() - began

@@ -213,7 +213,6 @@ def test_kinds_without_a_date_are_not_found_by_one_and_the_answer_says_so(everyo
 def test_odd_values_are_refused_by_name(everyone: Client) -> None:
     refused: dict[str, dict[str, Any]] = {
         "since": {"since": "03/04/2026"},
-        "cursor": {"cursor": "abc"},
         "limit": {"limit": 0},
         "words": {"words": "x"},
     }
@@ -304,7 +303,8 @@ def test_a_cursor_is_good_for_its_own_search_only(everyone: Client) -> None:
     bug("voucher"), bug("voucher")
     cursor = page(everyone, "voucher", limit=1)["next_cursor"]
     assert page(everyone, "voucher", limit=50, cursor=cursor)["next_cursor"] is None
-    assert set(refusal(everyone.get(f"{V1}/search", {"q": "other", "cursor": cursor}))) == {"cursor"}
+    answer = everyone.get(f"{V1}/search", {"q": "other", "cursor": cursor})
+    assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (404, ["cursor"])
 
 
 def test_the_number_of_statements_does_not_depend_on_the_number_of_results(everyone: Client) -> None:

@@ -97,9 +97,9 @@ def test_no_list_shows_what_belongs_to_another_customer(path: str) -> None:
     if "{}" in path:
         assert caller.get(f"{V1}{path.format(foreign.pk)}").status_code == 404
     elif path != "/customers":
-        assert refusal(caller.get(f"{V1}{path}?customer={foreign.customer.name}")) == {
-            "customer": f'There is no customer "{foreign.customer.name}". Known: {mine.customer.name}.'
-        }
+        answer = caller.get(f"{V1}{path}?customer={foreign.customer.name}")
+        sentence = f'There is no customer "{foreign.customer.name}". Known: {mine.customer.name}.'
+        assert (answer.status_code, answer.json()["errors"]) == (404, [{"field": "customer", "reason": sentence}])
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -124,7 +124,7 @@ def test_a_list_costs_the_same_number_of_statements_however_long_it_is(client: C
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("limit=0", "limit"), ("limit=201", "limit"), ("cursor=*", "cursor"), ("cursor=x", "cursor"), ("srt=id", "srt"),
+    [("limit=0", "limit"), ("limit=201", "limit"), ("cursor=*", "cursor"), ("srt=id", "srt"),
      ("sort=colour", "sort"), ("count=perhaps", "count")],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_by_name(client: Client, path: str, query: str, field: str) -> None:
@@ -208,7 +208,7 @@ def test_a_cursor_is_good_for_the_list_and_the_parameters_it_came_from_only(clie
     assert client.get(f"{V1}/tests?limit=2&count=true&status=archived&cursor={cursor}").status_code == 200
     for address in ("/tests?status=locked", "/tests?limit=1", f"/products/{product.pk}/tests?status=archived"):
         answer = client.get(f"{V1}{address}&cursor={cursor}")
-        assert list(refusal(answer)) == ["cursor"]
+        assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (404, ["cursor"])
 
 
 def test_severities_are_sorted_by_how_much_they_matter(client: Client) -> None:

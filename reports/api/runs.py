@@ -10,7 +10,7 @@ from ninja.errors import ValidationError
 from pydantic import BaseModel, ConfigDict
 
 from reports import catalogue, exports, mail, runs
-from reports.catalogue import BadParameters, Entry, NoSuchReport
+from reports.catalogue import Entry, NoSuchReport
 from reports.exports import NoSuchFormat
 from reports.models import RUN_PREFIX, ReportRun
 from reports.runs import TooManyRuns
@@ -28,7 +28,7 @@ FormatName = Literal["csv", "xlsx", "markdown", "json", "pdf"]
 RunStatus = Literal["running", "succeeded", "failed", "interrupted"]
 
 STARTED = {"responses": {202: {"headers": {"Location": {"description": "The run.", "schema": {"type": "string"}}}}}}
-FILE = {"responses": {200: {"description": "The file.", "content": {"application/octet-stream": {}}}}}
+FILE = {"responses": {200: {"description": "The file.", "content": {each: {} for each in exports.MEDIA_TYPES}}}}
 
 
 class CatalogueQuery(Schema):
@@ -113,9 +113,6 @@ def start_run(request: Request, body: RunOrder, response: HttpResponse) -> Statu
     entry = _entry(request, body.report)
     try:
         run = runs.start(entry, body.parameters, body.format, request.access)
-    except BadParameters as error:
-        faults = [{"loc": ("body", "parameters", name), "msg": reason} for name, reason in error.faults.items()]
-        raise ValidationError(faults) from None
     except NoSuchFormat as error:
         raise ValidationError([{"loc": ("body", "format"), "msg": str(error)}]) from None
     except TooManyRuns as error:

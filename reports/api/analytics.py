@@ -1,0 +1,155 @@
+"""Questions to the metrics cube (``reports.metrics``), and what can be asked."""
+
+from typing import Any
+
+from django.http import Http404
+from ninja import Router
+from ninja.errors import ValidationError
+
+from reports import metrics
+from reports.figures import EXECUTED_STATUSES
+from reports.metrics import DIMENSIONS, MEASURES, NONE, REPORT_MEASURES, Query, Unanswerable
+from reports.schemas import analytics as schemas
+from sync import access as caller
+from sync import freshness
+from sync.access import Access, Request, require, seen
+from sync.api.listing import Document, age_of
+from sync.api.snapshot import snapshot
+from sync.models import Bug, Customer, Feature, Product, Section, Test
+from sync.testio.payloads.reading import BIGINT_MAX
+
+router = Router(tags=["Analytics"])
+
+MOST_ROWS = 10_000
+
+
+@router.get("/analytics/capabilities", response=schemas.Capabilities)
+def list_capabilities(request: Request) -> Document:
+    """What can be asked of tests and bugs: dimensions to group and filter by, and measures."""
+    _require(request)
+    return {
+        "dimensions": [
+            {
+                "name": each.name,
+                "title": each.title,
+                "description": each.description,
+                "groups": each.groups,
+                "several_values": each.repeats,
+                "values": each.kind.name.lower(),
+            }
+            for each in DIMENSIONS.values()
+        ],
+        "measures": [
+            {"name": each.name, "title": each.title, "formula": each.formula, "unit": each.unit}
+            for each in MEASURES.values()
+        ],
+        "report_measures": [{"name": f"{name}:FIELD", "meaning": text} for name, text in REPORT_MEASURES.items()],
+        "most_dimensions": metrics.MOST_DIMENSIONS,
+        "most_rows": MOST_ROWS,
+        "executed_statuses": EXECUTED_STATUSES,
+    }
+
+
+@router.post("/analytics/query", response={200: schemas.Analysis, 404: None})
+def ask(request: Request, body: schemas.Question) -> Document:
+    """Any measures of tests and bugs, grouped by up to three dimensions, of the customers you may see.
+
+    It changes nothing. 404: a customer, product, section, feature, test or bug to filter by that is not there. 422: a
+    question without sense, with what to ask instead.
+    """
+    _require(request)
+    query = _query(body)
+    with snapshot():
+        _refuse_missing(query, request.access)
+        found = metrics.answer(query, request.access)
+        age, stale = age_of(_products(query, request.access), ("tests", "bugs"))
+    freshness.request_refresh(*stale)
+    return _shown(found) | age
+
+
+def _require(request: Request) -> None:
+    for permission in ("sync.view_test", "sync.view_bug"):
+        require(request, permission)
+
+
+def _query(body: schemas.Question) -> Query:
+    try:
+        return Query.read(
+            body.measures,
+            body.dimensions,
+            body.filters,
+            since=body.since,
+            until=body.until,
+            dated_by=body.dated_by,
+            compare=body.compare,
+            sort=body.sort,
+            limit=body.limit,
+        )
+    except Unanswerable as error:
+        raise ValidationError([{"loc": ("body", "body"), "msg": str(error)}]) from None
+
+
+# What filters name by number ------------------------------------------------------------------------------------------
+
+_NAMED: dict[str, tuple[type[Any], str]] = {
+    "customer": (Customer, "pk"),
+    "product": (Product, "customer"),
+    "section": (Section, "product__customer"),
+    "feature": (Feature, "product__customer"),
+    "test": (Test, "product__customer"),
+    "bug": (Bug, "product__customer"),
+}
+
+
+def _refuse_missing(query: Query, access: Access) -> None:
+    """A number that names nothing is a mistake; to answer with zeros would hide it."""
+    for dimension in _NAMED.keys() & query.filters.keys():
+        model, customer = _NAMED[dimension]
+        ids = _ids(query, dimension)
+        visible = seen(model.objects.filter(pk__in=ids), access, customer).values_list("pk", flat=True)
+        if missing := sorted(ids - set(visible)):
+            raise Http404(f"There is no {dimension} {missing[0]} here. If it is new, sync its customer first.")
+
+
+def _ids(query: Query, dimension: str) -> set[int]:
+    """Those a filter names; the question was refused if one of its values were none."""
+    found = {int(value) for value in query.filters.get(dimension, ()) if value != NONE}
+    return {pk for pk in found if pk <= BIGINT_MAX}
+
+
+def _products(query: Query, access: Access) -> Any:
+    """Where the answer's data comes from, as far as the filters say so."""
+    rows = caller.products(access).filter(missing_since=None)
+    chosen = _ids(query, "product")
+    return rows.filter(pk__in=chosen) if chosen else rows
+
+
+# The answer -----------------------------------------------------------------------------------------------------------
+
+
+def _shown(found: metrics.Answer) -> Document:
+    days = found.query.range
+    return {
+        "rows": [_row(found.query, row) for row in found.rows],
+        "groups": found.groups,
+        "totals": found.totals,
+        "previous_totals": found.previous_totals,
+        "period": str(days),
+        "since": days.first,
+        "until": days.last,
+        "notes": found.notes,
+    }
+
+
+def _row(query: Query, row: metrics.Row) -> Document:
+    cells = [
+        {
+            "dimension": name,
+            "key": cell.key,
+            "label": cell.label,
+            "first_day": cell.first,
+            "last_day": cell.last,
+        }
+        for name, cell in zip(query.dimensions, row.cells, strict=True)
+    ]
+    return {"cells": cells, "values": row.values, "previous": row.previous}

@@ -1,0 +1,118 @@
+"""The forms that custom bugs were filed with, summed up."""
+
+from typing import Annotated
+
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from ninja import Field, Query, Router
+
+from reports import custom
+from reports.custom import NONE, FieldKind, FieldSummary, Group, UnknownField
+from reports.schemas.custom_reports import CustomReportSummary
+from sync.access import Request, products, seen
+from sync.api import params
+from sync.api.conditional import Answer, documented, reads
+from sync.api.listing import Document, age_of, products_in_scope
+from sync.models import CustomReport, Test
+
+router = Router(tags=["Custom reports"])
+
+FieldNames = Annotated[list[params.Text], Field(max_length=params.MOST_VALUES)]
+
+
+class SummaryQuery(params.OfProducts):
+    test_id: params.Ids = Field([], description="Only reports of bugs found in these tests.")
+    configuration_id: params.Texts = Field([], description="Only reports made with these forms.")
+    since: params.Day | None = Field(None, description=f"Only bugs reported on {params.SINCE}")
+    until: params.Day | None = Field(None, description=f"Only bugs reported on {params.UNTIL}")
+    field: FieldNames = Field([], description="Only these fields; may be repeated.")
+    group_by: Annotated[list[params.Text], Field(max_length=custom.MOST_GROUPINGS)] = Field(
+        [],
+        description="Up to two fields, or `test`; may be repeated. A field called test is `field:test`.",
+        examples=[["test", "issue_type"]],
+    )
+    limit: int = Field(100, ge=1, le=1_000, description="How many groups to answer with at most, the largest first.")
+
+
+@router.get("/custom-reports/summary", response=documented(CustomReportSummary, 404))
+@reads("sync.view_customreport")
+def summarise_custom_reports(request: Request, query: Query[SummaryQuery]) -> Answer:
+    """Custom reports summed up field by field, in all and by group.
+
+    A field is numeric where at least four in five of its values are numbers, categorical with up to 20 different
+    values, else text. 404: a product or test that is not there. 422: a field that none of the reports has.
+    """
+    _refuse_unknown(request, query)
+    scope = products_in_scope(request.access, query.customer, query.product_id)
+    try:
+        summary = custom.summarise(_found(request, query), group_by=query.group_by, wanted=query.field)
+    except UnknownField as error:
+        parameter = "field" if error.name in query.field else "group_by"
+        raise params.refuse(parameter, str(error)) from None
+    age, stale = age_of(scope, ("bugs",))
+    document = {
+        "reports": summary.reports,
+        "configuration_id": summary.configuration_id,
+        "configurations": summary.configurations,
+        "group_by": summary.group_by,
+        "fields": [_field(each) for each in summary.fields],
+        "total_groups": len(summary.groups),
+        "groups": [_group(each) for each in summary.groups[: query.limit]],
+    }
+    return Answer(document | age, stale)
+
+
+def _refuse_unknown(request: Request, query: SummaryQuery) -> None:
+    known = products(request.access).filter(pk__in=query.product_id).values_list("pk", flat=True)
+    _refuse_missing("product", query.product_id, set(known))
+    tests = seen(Test.objects.filter(pk__in=query.test_id), request.access, "product__customer")
+    _refuse_missing("test", query.test_id, set(tests.values_list("pk", flat=True)))
+    if len(set(query.group_by)) < len(query.group_by):
+        raise params.refuse("group_by", "Group by each field once only.")
+
+
+def _refuse_missing(what: str, named: list[int], there: set[int]) -> None:
+    if missing := sorted(set(named) - there):
+        raise Http404(f"There is no {what} {missing[0]} here. If it is new, sync its customer first.")
+
+
+def _found(request: Request, query: SummaryQuery) -> "QuerySet[CustomReport]":
+    rows = seen(CustomReport.objects.filter(bug__missing_since=None), request.access, "bug__product__customer")
+    rows = rows.filter(params.between("bug__reported_at", query.since, query.until))
+    if query.test_id:
+        rows = rows.filter(Q(bug__test_id__in=query.test_id) | Q(bug__mentioned_test_id__in=query.test_id))
+    return params.narrowed(
+        rows,
+        bug__product_id__in=query.product_id,
+        bug__product__customer_id=params.customer_id(request.access, query.customer),
+        configuration_id__in=query.configuration_id,
+    )
+
+
+def _group(group: Group) -> Document:
+    return {
+        "values": group.values,
+        "labels": group.labels,
+        "reports": group.reports,
+        "fields": [_field(each) for each in group.fields],
+    }
+
+
+def _field(field: FieldSummary) -> Document:
+    numeric = field.kind == FieldKind.NUMERIC
+    values = [{"value": value, "count": count} for value, count in field.values]
+    if field.missing and field.kind == FieldKind.CATEGORICAL:
+        values.append({"value": NONE, "count": field.missing})
+    return {
+        "name": field.name,
+        "kind": field.kind,
+        "answered": field.answered,
+        "missing": field.missing,
+        "count": field.count if numeric else None,
+        "not_numbers": field.not_numbers if numeric else None,
+        "average": field.average,
+        "minimum": field.minimum,
+        "maximum": field.maximum,
+        "distribution": field.distribution,
+        "values": values,
+    }

@@ -1,0 +1,79 @@
+"""An answer of the cube as a document, for every kind of file."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from reports.documents import Chart, ChartKind, Column, Document, Kind, Section, Series, Table, Value
+from reports.metrics import Answer, Measure
+from reports.metrics.dimensions import Kind as Values
+from reports.metrics.measures import Unit
+
+KINDS = {Unit.COUNT: Kind.INTEGER, Unit.RATE: Kind.RATE, Unit.NUMBER: Kind.NUMBER}
+MOST_POINTS = 60
+
+
+def document(found: Answer, subtitle: str, made_at: datetime, *, data_as_of: datetime | None = None) -> Document:
+    """All of its rows, the totals under them, and a drawing of the first measure where it has one dimension."""
+    query = found.query
+    days = query.range
+    parameters = [("Dated by", "end of the test" if query.dated_by == "end_at" else "moment of reporting")]
+    parameters += [(each, ", ".join(map(str, values))) for each, values in query.filters.items()]
+    if days:
+        parameters.append(("Period", f"{days} (UTC)"))
+    return Document(
+        "metrics",
+        "Metrics",
+        made_at,
+        subtitle,
+        parameters=parameters,
+        notes=found.notes,
+        sections=[Section(charts=list(_charts(found)), tables=[_table(found)])],
+        data_as_of=data_as_of,
+    )
+
+
+def _table(found: Answer) -> Table:
+    query = found.query
+    columns = [Column(each.name, each.title, width=28) for each in query.grouped]
+    for measure in query.asked:
+        columns.append(Column(measure.name, measure.title, KINDS[measure.unit]))
+        if query.compare:
+            columns.append(Column(f"{measure.name}_before", f"{measure.title}, before", KINDS[measure.unit]))
+    total: list[Value] = ["Total" if place == 0 else "" for place, _ in enumerate(query.grouped)]
+    rows = [[*(cell.label for cell in row.cells), *_figures(found, row.values, row.previous)] for row in found.rows]
+    return Table(
+        "metrics",
+        "Figures",
+        columns,
+        rows,
+        expected=len(rows),
+        total=[*total, *_figures(found, found.totals, found.previous_totals)] if query.dimensions else None,
+        empty="No test and no bug is like that. Ask for another period, or take a filter away.",
+    )
+
+
+def _figures(
+    found: Answer, values: dict[str, float | None], previous: dict[str, float | None] | None
+) -> Iterator[float | None]:
+    for measure in found.query.asked:
+        yield values.get(measure.name)
+        if found.query.compare:
+            yield (previous or {}).get(measure.name)
+
+
+def _charts(found: Answer) -> Iterator[Chart]:
+    if len(found.query.dimensions) != 1 or not found.rows:
+        return
+    measure: Measure = found.query.asked[0]
+    dimension = found.query.grouped[0]
+    is_time = dimension.kind is Values.PERIOD
+    rows = found.rows[-MOST_POINTS:] if is_time else found.rows[:MOST_POINTS]
+    yield Chart(
+        "metrics",
+        f"{measure.title} by {dimension.title.lower()}",
+        [row.cells[0].label for row in rows],
+        [Series(measure.title, [row.values[measure.name] for row in rows])],
+        KINDS[measure.unit],
+        ChartKind.LINES if is_time else ChartKind.BARS,
+        dimension.title,
+    )

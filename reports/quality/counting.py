@@ -1,0 +1,89 @@
+"""The numbers of a quality report: a handful of statements, however many tests and bugs there are."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, F
+
+from reports import figures
+from reports.figures import BugCounts
+from reports.quality.question import Question
+from reports.quality.rows import counted_bugs, counted_tests
+from reports.standings import Tally
+from sync.models import Feature, Product
+
+_CHUNK = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class CountedTest:
+    """A test as it is stored, with its bugs."""
+
+    id: int
+    title: str
+    status: str
+    testing_type: str | None
+    start_at: datetime | None
+    end_at: datetime | None
+    product_id: int
+    environment: str
+    bugs: BugCounts
+
+
+@dataclass(slots=True)
+class OfBugs:
+    """How many bugs have each stored status, by another of their properties."""
+
+    by_severity: dict[str, Counter[str]] = field(default_factory=dict)
+    by_feature: dict[int | None, Counter[str]] = field(default_factory=dict)
+    by_status: Counter[str] = field(default_factory=Counter)
+
+    def add(self, severity: str, feature: int | None, status: str, number: int) -> None:
+        self.by_severity.setdefault(severity, Counter())[status] += number
+        self.by_feature.setdefault(feature, Counter())[status] += number
+        self.by_status[status] += number
+
+
+_TEST = ("id", "title", "status", "testing_type", "start_at", "end_at", "product_id", "environment_title")
+
+
+def tests(question: Question) -> list[CountedTest]:
+    """Every test that counts, the last ended first."""
+    counts = figures.bug_counts()
+    found = counted_bugs(question).values("test_id").annotate(**counts).values_list("test_id", *counts)
+    bugs = {test: dict(zip(counts, numbers, strict=True)) for test, *numbers in found.iterator(_CHUNK)}
+    rows = counted_tests(question).order_by(F("end_at").desc(nulls_last=True), "-pk").values_list(*_TEST)
+    none: dict[str, int] = {}
+    return [CountedTest(*row, bugs=BugCounts(**bugs.get(row[0], none))) for row in rows.iterator(_CHUNK)]
+
+
+def bugs(question: Question) -> OfBugs:
+    """The bugs of those tests."""
+    found = OfBugs()
+    groups = counted_bugs(question).values_list("severity", "feature_id", "status").annotate(Count("pk"))
+    for severity, feature, status, number in groups.iterator(_CHUNK):
+        found.add(severity, feature, status, number)
+    return found
+
+
+def by_product(question: Question) -> dict[int, Tally]:
+    """Tests and bugs of each product, without looking at single ones."""
+    counts = figures.bug_counts()
+    rows = counted_bugs(question).values("test__product_id").annotate(**counts).values_list("test__product_id", *counts)
+    bugs = {product: BugCounts(**dict(zip(counts, numbers, strict=True))) for product, *numbers in rows}
+    numbers: dict[int, int] = dict(counted_tests(question).values_list("product").annotate(Count("pk")))
+    return {product: Tally(number, bugs.get(product, BugCounts())) for product, number in numbers.items()}
+
+
+def titles(features: Mapping[int | None, Any]) -> dict[int, str]:
+    ids = [pk for pk in features if pk is not None]
+    return dict(Feature.objects.filter(pk__in=ids).order_by().values_list("pk", "title")) if ids else {}
+
+
+def products(question: Question) -> list[Product]:
+    """The products it is about that TestIO still has, by name, each with its customer."""
+    rows = Product.objects.filter(pk__in=question.products, missing_since=None).select_related("customer")
+    return list(rows.only("name", "customer__name").order_by("name", "pk"))

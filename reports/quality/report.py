@@ -1,0 +1,279 @@
+"""The quality report itself. Every sum in it is a sum of rows in it, and every row says how to list what it counts."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.utils import timezone
+
+from reports import figures, test_cases
+from reports.figures import RATES, BugCounts
+from reports.metrics import Range
+from reports.quality import counting, links
+from reports.quality.counting import CountedTest, OfBugs
+from reports.quality.limits import Limits, limits
+from reports.quality.links import Links, OfTests
+from reports.quality.question import Question
+from reports.quality.rows import NONE, Part, counted_tests
+from reports.standings import Tally, thresholds_of
+from reports.test_cases import CaseCounts
+from reports.thresholds import Health, Thresholds
+from sync import wording
+from sync.dates import Period, name_of_period, period_of
+
+Key = TypeVar("Key", int, str)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Tests and bugs with what the rates mean; ``previous`` is the period before, None where there is none."""
+
+    tally: Tally
+    health: Mapping[str, Health]
+    overall: Health
+    previous: Tally | None = None
+
+    def changes(self) -> dict[str, float | None] | None:
+        """Every figure now minus what it was before; None for a rate that was or is unknown."""
+        if self.previous is None:
+            return None
+        now, before = _figures(self.tally), _figures(self.previous)
+        return {name: _difference(now[name], before[name]) for name in now}
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    id: int
+    name: str
+    customer: str
+    standing: Standing
+    links: Links
+
+
+@dataclass(frozen=True, slots=True)
+class TestRow:
+    """``cases`` is None for tests of other types than test case."""
+
+    __test__ = False
+
+    id: int
+    title: str
+    status: str
+    testing_type: str
+    start_at: datetime | None
+    end_at: datetime | None
+    product_id: int
+    product: str
+    environment: str
+    bugs: BugCounts
+    health: Mapping[str, Health]
+    cases: CaseCounts | None
+    links: Links
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What has one value in common. ``key`` is what to ask for; ``tests`` is None where it is a property of bugs."""
+
+    key: str
+    label: str
+    bugs: BugCounts
+    links: Links
+    tests: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QualityReport:
+    """``statuses`` are those of the tests that count, None where tests were named. ``tests`` is never shortened."""
+
+    question: Question
+    made_at: datetime
+    thresholds: Thresholds
+    total: Standing
+    links: Links
+    products: Sequence[ProductRow]
+    tests: Sequence[TestRow]
+    by_severity: Sequence[Group]
+    by_bug_status: Sequence[Group]
+    by_feature: Sequence[Group]
+    by_test_status: Sequence[Group]
+    by_testing_type: Sequence[Group]
+    by_month: Sequence[Group]
+    cases: CaseCounts
+    case_tests: int
+    limits: Limits
+
+    @property
+    def statuses(self) -> tuple[str, ...] | None:
+        return self.question.statuses
+
+    @property
+    def period(self) -> str:
+        """In words: "all time", "2026-01-01 to 2026-03-31"."""
+        return str(Range(self.question.wish.first, self.question.wish.last))
+
+    @property
+    def previous_period(self) -> Period | None:
+        before = self.question.previous()
+        return before.period if before else None
+
+
+def make(question: Question) -> QualityReport:
+    """The figures as they are stored now. Call it within one snapshot: it takes some twenty statements."""
+    tests, bugs = counting.tests(question), counting.bugs(question)
+    before = question.previous()
+    past = counting.by_product(before) if before else None
+    cases = test_cases.counts(counted_tests(question))
+    thresholds = Thresholds.from_settings()
+    total = Tally(len(tests), BugCounts.from_groups(bugs.by_status))
+    products = _products(question, tests, past)
+    previous = None if past is None else sum(past.values(), Tally())
+    return QualityReport(
+        question=question,
+        made_at=timezone.now(),
+        thresholds=thresholds,
+        total=_standing(total, thresholds, previous),
+        links=links.of_part(question, Part()),
+        products=products,
+        tests=_tests(tests, {row.id: row.name for row in products}, cases, thresholds),
+        by_severity=_by_severity(question, bugs),
+        by_bug_status=_by_bug_status(question, bugs),
+        by_feature=_by_feature(question, bugs),
+        by_test_status=_of_tests(question, tests, "test_status", lambda test: test.status, wording.TEST_STATUSES),
+        by_testing_type=_of_tests(question, tests, "testing_type", _type, _TYPES),
+        by_month=_of_tests(question, tests, "month", _month, ()),
+        cases=test_cases.total(cases.values()),
+        case_tests=len(cases),
+        limits=limits(question),
+    )
+
+
+def _standing(tally: Tally, thresholds: Thresholds, previous: Tally | None) -> Standing:
+    rates = tally.bugs.rates()
+    return Standing(tally, thresholds.health(rates), thresholds.overall(rates), previous)
+
+
+def _figures(tally: Tally) -> dict[str, float | None]:
+    return {"tests": tally.tests, "bugs": tally.bugs.total, "bugs_per_test": tally.bugs_per_test} | tally.bugs.rates()
+
+
+#: What ``Standing.changes`` has.
+CHANGING = ("tests", "bugs", "bugs_per_test", *RATES)
+
+
+def _difference(now: float | None, before: float | None) -> float | None:
+    return None if now is None or before is None else now - before
+
+
+# -- products and tests
+
+
+def _products(question: Question, tests: Iterable[CountedTest], past: Mapping[int, Tally] | None) -> list[ProductRow]:
+    tallies = _tallied(tests, lambda test: test.product_id)
+    rows = []
+    for product in counting.products(question):
+        previous = None if past is None else past.get(product.pk, Tally())
+        standing = _standing(tallies.get(product.pk, Tally()), thresholds_of(product), previous)
+        of_it = links.of_product(question, product.pk)
+        rows.append(ProductRow(product.pk, product.name, product.customer.name, standing, of_it))
+    return rows
+
+
+def _tests(
+    tests: Iterable[CountedTest], products: Mapping[int, str], cases: Mapping[int, CaseCounts], thresholds: Thresholds
+) -> list[TestRow]:
+    addresses = OfTests()
+    return [
+        TestRow(
+            id=test.id,
+            title=test.title,
+            status=test.status,
+            testing_type=_type(test) or NONE,
+            start_at=test.start_at,
+            end_at=test.end_at,
+            product_id=test.product_id,
+            product=products[test.product_id],
+            environment=test.environment,
+            bugs=test.bugs,
+            health=thresholds.health(test.bugs.rates()),
+            cases=cases.get(test.id, CaseCounts()) if test.testing_type is None else None,
+            links=addresses.of(test.id),
+        )
+        for test in tests
+    ]
+
+
+def _type(test: CountedTest) -> str:
+    return wording.shown_testing_type(test.testing_type)
+
+
+_TYPES = tuple(map(wording.shown_testing_type, wording.TESTING_TYPES))
+
+
+def _month(test: CountedTest) -> str:
+    return name_of_period("month", period_of("month", test.end_at.date()).first) if test.end_at else ""
+
+
+# -- groups
+
+
+def _of_tests(
+    question: Question,
+    tests: Iterable[CountedTest],
+    name: str,
+    value: Callable[[CountedTest], str],
+    order: Sequence[str],
+) -> list[Group]:
+    """By a property of tests: those that there are, known words in their usual order, then others, none last."""
+    tallies = _tallied(tests, value)
+    words = sorted(tallies, key=lambda word: (word == "", order.index(word) if word in order else len(order), word))
+    return [_group(question, name, word, tallies[word].bugs, tests=tallies[word].tests) for word in words]
+
+
+def _tallied(tests: Iterable[CountedTest], value: Callable[[CountedTest], Key]) -> dict[Key, Tally]:
+    """By plain numbers: adding up tallies would make two objects for each of thousands of tests."""
+    sums: dict[Key, list[int]] = defaultdict(lambda: [0] * 6)
+    for test in tests:
+        numbers, bugs = sums[value(test)], test.bugs
+        numbers[0] += 1
+        numbers[1] += bugs.total
+        numbers[2] += bugs.accepted
+        numbers[3] += bugs.auto_accepted
+        numbers[4] += bugs.rejected
+        numbers[5] += bugs.open
+    return {key: Tally(count, BugCounts(*counts)) for key, (count, *counts) in sums.items()}
+
+
+def _by_severity(question: Question, bugs: OfBugs) -> list[Group]:
+    """Every severity TestIO is known to use, also those without bugs."""
+    counts = {word: BugCounts.from_groups(statuses) for word, statuses in bugs.by_severity.items()}
+    words = figures.by_severity({word: each.total for word, each in counts.items()})
+    return [_group(question, "severity", word, counts.get(word, BugCounts())) for word in words]
+
+
+def _by_bug_status(question: Question, bugs: OfBugs) -> list[Group]:
+    """Every status TestIO is known to use and every other one met, so that the rows add up to all bugs."""
+    counts = figures.by_status(bugs.by_status)
+    return [
+        _group(question, "bug_status", wording.shown_bug_status(word), BugCounts.from_groups({word: number}))
+        for word, number in counts.items()
+    ]
+
+
+def _by_feature(question: Question, bugs: OfBugs) -> list[Group]:
+    """Features with bugs, most of them first; bugs without a feature come last."""
+    titles = counting.titles(bugs.by_feature)
+    counts = {pk: BugCounts.from_groups(statuses) for pk, statuses in bugs.by_feature.items()}
+    order = sorted(counts, key=lambda pk: (pk is None, -counts[pk].total, titles.get(pk or 0, ""), pk or 0))
+    return [
+        _group(question, "feature", "" if pk is None else str(pk), counts[pk], label=titles.get(pk or 0, ""))
+        for pk in order
+    ]
+
+
+def _group(question: Question, name: str, word: str, bugs: BugCounts, **more: Any) -> Group:
+    key = word or NONE
+    label = more.pop("label", "") or key
+    return Group(key, label, bugs, links.of_part(question, Part(**{name: key})), **more)

@@ -1,0 +1,176 @@
+"""The quality report."""
+
+from datetime import date, datetime
+from typing import Literal
+
+from ninja import Field
+
+from reports.schemas.figures import BugFigures
+from reports.schemas.test_cases import CaseFigures
+from sync.schemas.common import Aged, Document, OfProduct
+
+HealthClass = Literal["healthy", "warning", "critical", "unknown"]
+
+
+class Links(Document):
+    """Calls of this API that list the rows a figure counts; `page` is a page for people. Null where there is none."""
+
+    bugs: str = Field(examples=["/api/v1/reports/quality/bugs?product_id=12&of_severity=high"])
+    tests: str | None
+    page: str | None
+
+
+class Threshold(Document):
+    warning: float = Field(examples=[0.2])
+    critical: float = Field(examples=[0.35])
+    direction: Literal["above", "below"] = Field(
+        description="`above`: this value and higher ones are bad; `below`: this value and lower ones are."
+    )
+
+
+class Thresholds(Document):
+    """A value that equals a threshold is already in the worse class."""
+
+    rejection: Threshold
+    auto_acceptance: Threshold
+    active_acceptance: Threshold
+    review: Threshold
+
+
+class HealthOfRates(Document):
+    """The class of each rate that has thresholds; `unknown` without data."""
+
+    rejection: HealthClass
+    auto_acceptance: HealthClass
+    active_acceptance: HealthClass
+    review: HealthClass
+
+
+class Tally(Document):
+    tests: int
+    bugs: BugFigures
+    bugs_per_test: float | None = Field(description="Null without tests.")
+
+
+class Changes(Document):
+    """Each figure minus what it was in the period before; null for a rate that was or is unknown."""
+
+    tests: float | None
+    bugs: float | None
+    bugs_per_test: float | None
+    overall_acceptance: float | None
+    active_acceptance: float | None
+    auto_acceptance: float | None
+    rejection: float | None
+    review: float | None
+
+
+class Standing(Tally):
+    health: HealthOfRates
+    overall_health: HealthClass = Field(description="The worst class of any rate.")
+    previous: Tally | None = Field(description="The period before, of the same length; null where there is none.")
+    changes: Changes | None
+    links: Links
+
+
+class ProductStanding(Standing, OfProduct):
+    pass
+
+
+class QualityTest(Document):
+    id: int = Field(examples=[501234])
+    title: str
+    status: str = Field(examples=["archived"])
+    testing_type: str = Field(examples=["coverage"])
+    start_at: datetime | None
+    end_at: datetime | None
+    product_id: int
+    product: str
+    environment: str | None
+    bugs: BugFigures
+    health: HealthOfRates
+    test_cases: CaseFigures | None = Field(description="Null for tests of other types than test case.")
+    links: Links
+
+
+class Group(Document):
+    """What has one value in common; `(none)` is a value too, so that rows add up to the total."""
+
+    key: str = Field(description="What to ask for.", examples=["high"])
+    label: str
+    tests: int | None = Field(description="Null where the value is one of bugs.")
+    bugs: BugFigures
+    links: Links
+
+
+class Gap(Document):
+    product_id: int
+    product: str
+    event: str = Field(examples=["evt_0123456789ab"])
+    positions: str = Field(description="In the product's list, from 0, newest test first.", examples=["3-4"])
+    hidden_tests: int
+    first_seen_at: datetime
+    api: str
+
+
+class OldProduct(Document):
+    product_id: int
+    product: str
+    data_as_of: datetime | None = Field(description="Null: something of it was never read.")
+
+
+class LeftOut(Document):
+    what: Literal["test", "product"]
+    id: int
+    reason: str
+
+
+class Limits(Document):
+    """What these figures do not know. `sentences` says the same for people."""
+
+    sentences: list[str]
+    hidden_tests: int = Field(description="Tests in open gaps.")
+    gaps: list[Gap]
+    old_products: list[OldProduct]
+    left_out: list[LeftOut]
+    unread_tests: int = Field(description="Tests that bugs mention and that were not read yet.")
+    unread_test_ids: list[int] = Field(description="The first 50 of them.")
+    bugs_of_unread_tests: int
+    tests_without_bugs_read: int
+    undated_tests: int = Field(description="Without an end, so that no period has them.")
+
+
+class TestCases(CaseFigures):
+    tests: int = Field(description="Tests with cases or executions.")
+
+
+class Question(Document):
+    """What was asked for, with days instead of phrases and the words people see."""
+
+    period: str = Field(examples=["2026-01-01 to 2026-03-31", "all time"])
+    since: date | None
+    until: date | None
+    previous_since: date | None = Field(description="The first day of the period compared with.")
+    previous_until: date | None
+    statuses: list[str] | None = Field(description="States of the tests that count; null where tests are named: any.")
+    product_ids: list[int]
+    parameters: dict[str, str] = Field(description="The parameters that ask for the same again.")
+
+
+class QualityReport(Aged):
+    made_at: datetime
+    question: Question
+    thresholds: Thresholds
+    total: Standing
+    products: list[ProductStanding]
+    by_severity: list[Group]
+    by_bug_status: list[Group]
+    by_feature: list[Group] = Field(description="The features bugs were found in, most bugs first.")
+    by_test_status: list[Group]
+    by_testing_type: list[Group]
+    by_month: list[Group] = Field(description="By the month tests ended in (UTC).")
+    test_cases: TestCases
+    limits: Limits
+    tests: list[QualityTest] | None = Field(
+        description="Every test that counts, the last ended first, never cut short; null for `tests=false`."
+    )
