@@ -40,7 +40,12 @@ def _table(found: Answer) -> Table:
         if query.compare:
             columns.append(Column(f"{measure.name}_before", f"{measure.title}, before", KINDS[measure.unit]))
     total: list[Value] = ["Total" if place == 0 else "" for place, _ in enumerate(query.grouped)]
-    rows = [[*(cell.label for cell in row.cells), *_figures(found, row.values, row.previous)] for row in found.rows]
+    # March has no March in the period before: only what is not a time can be compared with itself.
+    is_timed = any(each.kind is Values.PERIOD for each in query.grouped)
+    rows = [
+        [*(cell.label for cell in row.cells), *_figures(found, row.values, None if is_timed else row.previous)]
+        for row in found.rows
+    ]
     return Table(
         "metrics",
         "Figures",

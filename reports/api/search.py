@@ -1,14 +1,13 @@
 """The search for programs."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 from django.db.models import Q, QuerySet
 from ninja import Field, Query, Router
 from pydantic import BeforeValidator
 
-from reports.search import ENTITIES, Entity, Found, NothingToSearch, Place, Question, Window, search, understand
+from reports.search import ENTITIES, Entity, Found, NothingToSearch, Place, Question, paging, search, understand
 from reports.search.documents import Kind, SearchPage
 from reports.search.words import LONGEST
 from sync import freshness
@@ -17,7 +16,6 @@ from sync.api import keyset, params
 from sync.api.conditional import Answer, documented, reads
 from sync.api.listing import age_of, belongs_to, products_in_scope
 from sync.models import Product
-from sync.testio.payloads.reading import BIGINT_MAX
 
 router = Router(tags=["Search"])
 
@@ -113,44 +111,15 @@ def _between(entity: Entity, query: SearchFilters) -> Q:
 
 # Cursors --------------------------------------------------------------------------------------------------------------
 
-_ORDER = keyset.Order(keyset.Column("points", int), descending=True, tie=keyset.Column("rest", str))
-
 
 def _cursor(request: Request, place: Place) -> str:
-    windows = {name: [window.oldest, window.newest] for name, window in place.windows.items()}
-    rest = orjson.dumps([place.kind, place.id, windows]).decode()
-    return keyset.write_cursor(keyset.Place(place.points, rest), _ORDER, belongs_to(request))
+    return paging.write(place, belongs_to(request))
 
 
 def _place(request: Request, cursor: str | None, entities: Sequence[Entity]) -> Place | None:
     if cursor is None:
         return None
     try:
-        found = keyset.read_cursor(cursor, _ORDER, belongs_to(request))
+        return paging.read(cursor, belongs_to(request), {entity.name for entity in entities})
     except keyset.BadCursor as error:
         raise NotHere({"cursor": str(error)}) from None
-    match _unpacked(found.tie):
-        case [str(kind), int(pk), dict(bounds)] if kind in bounds:
-            windows = {name: _window(each) for name, each in bounds.items()}
-            if windows.keys() == {entity.name for entity in entities}:
-                return Place(found.value, kind, pk, windows)
-    raise _no_cursor()
-
-
-def _unpacked(text: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except ValueError:
-        return None
-
-
-def _window(bounds: object) -> Window:
-    match bounds:
-        case [int(oldest), int(newest)] if 0 <= oldest <= BIGINT_MAX and 0 <= newest <= BIGINT_MAX:
-            return Window(oldest, newest)
-    raise _no_cursor()
-
-
-def _no_cursor() -> NotHere:
-    reason = "It is no cursor of this search. Send the next_cursor of the page before, or none to begin."
-    return NotHere({"cursor": reason})

@@ -1,9 +1,10 @@
 """The reports that come with the program. A new one is a module here that ends in a ``REPORT``, and a line below."""
 
-from reports.builtin import bugs, custom_reports, freshness, gaps, quality, tests
+from reports.builtin import bugs, custom_reports, freshness, gaps, metrics, quality, tests
 
 REPORTS = (
     quality.REPORT,
+    metrics.REPORT,
     bugs.REPORT,
     tests.REPORT,
     gaps.REPORT,

@@ -20,6 +20,7 @@ class Series:
     values: Sequence[Number]
     is_line: bool = False
     is_right: bool = False
+    is_dots: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,18 @@
 """Searching everything that is synced: one list of products, features, tests and bugs, the best first."""
 
+import hashlib
 from dataclasses import dataclass
 
 from django.http import HttpResponse
 from django.urls import reverse
 
 from reports.pages import access, cells, filters, frame, words
-from reports.search import ENTITIES, Entity, Found, NothingToSearch, Part, Result, search, understand
+from reports.pages.links import changed
+from reports.pages.product_tests import Pager
+from reports.search import ENTITIES, Entity, Found, NothingToSearch, Part, Result, paging, search, understand
 from sync import access as visible
 from sync.access import Access, Request
+from sync.api.keyset import BadCursor
 from sync.api.snapshot import snapshot
 
 PAGE = 25
@@ -32,7 +36,8 @@ def page(request: Request) -> HttpResponse:
     allowed = {entity.name: entity for entity in ENTITIES if who.may(entity.permission)}
     query = filters.text(request.GET, "q")
     kind = filters.one_of(request.GET, "kind", list(allowed))
-    found, refusal = _found(query, [allowed[kind]] if kind else list(allowed.values()), who)
+    after = request.GET.get("after", "")
+    found, refusal, after = _found(query, [allowed[kind]] if kind else list(allowed.values()), who, after)
     return frame.show(
         request,
         "reports/search.html",
@@ -41,23 +46,52 @@ def page(request: Request) -> HttpResponse:
         kind=kind,
         kinds=[(name, _KINDS[name]) for name in allowed],
         results=[_line(result) for result in found.results],
-        sentence=_sentence(found),
+        pager=_pager(found, request, query, is_first=not after),
+        searched=_searched(found),
         nothing=_nothing(query, refusal),
     )
 
 
-def _found(query: str, entities: list[Entity], who: Access) -> tuple[Found, str]:
-    """What was found; or nothing, and the sentence that says why it could not be looked for."""
+def _found(query: str, entities: list[Entity], who: Access, after: str) -> tuple[Found, str, str]:
+    """What was found, or nothing and the sentence that says why; and ``after``, empty where it leads nowhere."""
     nothing = Found([], [], None)
     if not query:
-        return nothing, ""
+        return nothing, "", ""
+    try:
+        place = paging.read(after, _belongs_to(query), {entity.name for entity in entities}) if after else None
+    except BadCursor:  # a link of yesterday still opens, at the beginning
+        place, after = None, ""
     try:
         with snapshot():
             seen = None if who.customers is None else list(visible.products(who).values_list("pk", flat=True))
             question = understand(query)
-            return search(question, entities, product_ids=seen, dates={}, after=None, limit=PAGE), ""
+            found = search(question, entities, product_ids=seen, dates={}, after=place, limit=PAGE)
     except NothingToSearch as refused:
-        return nothing, str(refused)
+        return nothing, str(refused), ""
+    return found, "", after
+
+
+def _belongs_to(query: str) -> str:
+    return hashlib.blake2b(query.encode(), digest_size=6).hexdigest()
+
+
+def _pager(found: Found, request: Request, query: str, *, is_first: bool) -> Pager:
+    path, asked = request.path, request.GET
+    end = paging.write(found.end, _belongs_to(query)) if found.end else None
+    ranked = sum(each.ranked for each in found.searched)
+    is_all = is_first and found.end is None
+    more = "at least " if any(each.more for each in found.searched) else ""
+    return Pager(
+        words.plural(ranked, "result") if is_all else f"{len(found.results)} of {more}{words.plural(ranked, 'result')}",
+        "" if is_first else changed(path, asked, after=None),
+        changed(path, asked, after=end) if end else "",
+    )
+
+
+def _searched(found: Found) -> str:
+    """What the order of the results leaves out."""
+    more = [f"{each.ranked} newest {_KINDS[each.type].lower()}" for each in found.searched if each.more]
+    return f"Of many matches, the {' and the '.join(more)} are ranked. Add a word to find older ones." if more else ""
 
 
 def _line(result: Result) -> Line:
@@ -77,12 +111,6 @@ def _where(result: Result) -> str:
     gone = "no longer in TestIO" if result.missing_since else ""
     parts = (str(result.id), product, result.customer, words.day(result.date) if result.date else "", gone)
     return ", ".join(filter(None, parts))
-
-
-def _sentence(found: Found) -> str:
-    if found.end is None:
-        return words.plural(len(found.results), "result")
-    return f"The best {len(found.results)} of more. Add a word, or choose where to look, to see others."
 
 
 def _nothing(query: str, refusal: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A report's document as parts of a page: its figures, charts and tables, the first rows of each."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -90,8 +91,14 @@ def stat(figure: documents.Figure) -> Stat:
         figure.title,
         words.MISSING if figure.value is None else shown(figure.value, figure.kind),
         note=figure.note,
-        tone=_TONES.get(figure.note.partition(",")[0].strip().lower(), ""),
+        tone=_tone(figure),
     )
+
+
+def _tone(figure: documents.Figure) -> str:
+    """By the health class that the figure is, or that its note begins with."""
+    said = figure.value if isinstance(figure.value, str) else re.split(r"[,;:.]", figure.note)[0]
+    return _TONES.get(said.strip().lower(), "")
 
 
 def chart(drawn: documents.Chart, key: str) -> Chart:

@@ -57,7 +57,7 @@ def tests(question: Question) -> list[CountedTest]:
     bugs = {test: dict(zip(counts, numbers, strict=True)) for test, *numbers in found.iterator(_CHUNK)}
     rows = counted_tests(question).order_by(F("end_at").desc(nulls_last=True), "-pk").values_list(*_TEST)
     none: dict[str, int] = {}
-    return [CountedTest(*row, bugs=BugCounts(**bugs.get(row[0], none))) for row in rows.iterator(_CHUNK)]
+    return [CountedTest(*row, BugCounts(**bugs.get(row[0], none))) for row in rows.iterator(_CHUNK)]
 
 
 def bugs(question: Question) -> OfBugs:

@@ -2,7 +2,7 @@
 //
 // <figure data-chart="bar|line" data-stacked data-sideways data-unit="%"> holds a canvas and a table. The first column
 // names the points; each other column is a series: its heading is the name, data-colour one of the stylesheet's
-// --chart-… colours, data-line draws it as a line. A cell's data-value is the number; a cell without one is a gap.
+// --chart-… colours, data-line draws it as a line, data-dots as points. A cell's data-value is the number; a cell without one is a gap.
 
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 const drawn = new Map();
@@ -30,7 +30,9 @@ function seriesOf(figure, table) {
       return value === undefined || value === "" ? null : Number(value);
     });
     const shade = colour(heading.dataset.colour);
-    const isLine = "line" in heading.dataset || figure.dataset.chart === "line";
+    // Between things that have no order a line would say something that is not there.
+    const isDots = "dots" in heading.dataset;
+    const isLine = isDots || "line" in heading.dataset || figure.dataset.chart === "line";
     return [{
       type: isLine ? "line" : "bar",
       label: heading.textContent.trim(),
@@ -41,8 +43,10 @@ function seriesOf(figure, table) {
       borderRadius: "stacked" in figure.dataset ? 0 : 3,
       hoverBackgroundColor: shade,
       maxBarThickness: 34,
-      pointRadius: isLine ? 2.5 : 0,
-      pointHoverRadius: 4,
+      showLine: !isDots,
+      pointStyle: isDots ? "rectRot" : "circle",
+      pointRadius: isDots ? 6 : isLine ? 2.5 : 0,
+      pointHoverRadius: isDots ? 7 : 4,
       pointHitRadius: 12,
       cubicInterpolationMode: "monotone",
       spanGaps: false,

@@ -9,11 +9,21 @@ from django.http import QueryDict
 
 from reports.catalogue import BadParameters, Report
 from sync import access as visible
+from sync import wording
 from sync.access import Access
 
 #: More products than these are not offered one by one: their ids are typed.
 MOST_OFFERED = 300
 _DAYS = ("last month", "this month", "last quarter", "this quarter", "last 30 days", "last 90 days", "YTD")
+#: Stored words that people see another word for, which is offered instead.
+_SEEN_AS = {
+    stored: shown
+    for stored, shown in (
+        *((word, wording.shown_bug_status(word)) for word in wording.BUG_STATUSES),
+        *((word, wording.shown_testing_type(word)) for word in wording.TESTING_TYPES if word),
+    )
+    if stored != shown
+}
 _RANKS = {"period": 0, "customer": 1, "product_id": 2, "since": 3, "until": 4}
 
 
@@ -121,7 +131,7 @@ def _field(name: str, property_: Mapping[str, Any], value: Any, fault: str, acce
 
 
 def _typed(common: dict[str, str], property_: Mapping[str, Any], shown: Any) -> Field:
-    words = property_.get("enum") or property_.get("items", {}).get("enum")
+    words = [w for w in property_.get("enum") or property_.get("items", {}).get("enum") or () if w not in _SEEN_AS]
     examples = [str(each) for each in property_.get("examples", ())]
     match property_.get("type"):
         case "boolean":
@@ -148,7 +158,8 @@ def _of(is_number: bool) -> str:
 
 
 def _options(known: Sequence[tuple[Any, str]], shown: Any) -> list[Option]:
-    chosen = {_text(each) for each in (shown if isinstance(shown, list | tuple) else [shown])}
+    texts = {_text(each) for each in (shown if isinstance(shown, list | tuple) else [shown])}
+    chosen = texts | {_SEEN_AS[text] for text in texts if text in _SEEN_AS}
     return [Option(_text(value), text, _text(value) in chosen) for value, text in known]
 
 

@@ -25,7 +25,7 @@ def chart(pivot: Pivot) -> Chart:
     rows = _rows(pivot)
     points = [_point(row.cells) for row in rows]
     is_line = _is_over_time(pivot)
-    series, unit, note = _columns(pivot, rows) if pivot.across else _measures(pivot, rows, is_line=is_line)
+    series, unit, note = _columns(pivot, rows) if pivot.across else _measures(pivot, rows)
     is_sideways = not is_line and any(len(point) > _LONG for point in points) and not _has_two_scales(series)
     return Chart(
         key="explorer",
@@ -95,8 +95,8 @@ def _of_column(pivot: Pivot, rows: Sequence[Row], cell: Cell, measure: Measure) 
     return [_scaled(measure, row.values[measure.name]) if row else nothing for row in groups]
 
 
-def _measures(pivot: Pivot, rows: Sequence[Row], *, is_line: bool) -> tuple[list[Series], str, str]:
-    """A series for each measure. Shares have a scale of their own beside numbers, and lines there."""
+def _measures(pivot: Pivot, rows: Sequence[Row]) -> tuple[list[Series], str, str]:
+    """A series for each measure. Shares have a scale of their own beside numbers, and are no bars there."""
     measures = pivot.asked.asked_measures
     units = {_unit(each) for each in measures}
     mixed = len(units) > 1
@@ -105,7 +105,11 @@ def _measures(pivot: Pivot, rows: Sequence[Row], *, is_line: bool) -> tuple[list
         is_share = measure.unit is Unit.RATE
         label = f"{measure.title} (%, right)" if mixed and is_share else measure.title
         values = [_scaled(measure, row.values[measure.name]) for row in rows]
-        series.append(Series(label, colour, values, is_line=mixed and is_share, is_right=mixed and is_share))
+        apart = mixed and is_share
+        is_line = _is_over_time(pivot)
+        series.append(
+            Series(label, colour, values, is_line=apart and is_line, is_right=apart, is_dots=apart and not is_line)
+        )
     note = f"The first {len(series)} figures." if len(series) < len(measures) else ""
     return series, "" if mixed else units.pop(), note
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Manager, QuerySet
 
 from reports.metrics import ANY, DIMENSIONS, NONE, Dimension, Query, Unanswerable, answer
 from reports.metrics.dimensions import Kind
@@ -18,12 +18,12 @@ from sync.testio.rejection import SENTENCES
 #: So many values are offered, and a name may mean at most so many records.
 MOST = 50
 
-_OF_PRODUCT: dict[str, tuple[type[Model], str]] = {
-    "section": (Section, "name"),
-    "feature": (Feature, "title"),
-    "test": (Test, "title"),
-    "environment": (Test, "environment_title"),
-    "bug": (Bug, "title"),
+_OF_PRODUCT: dict[str, tuple[Manager[Any], str]] = {
+    "section": (Section.objects, "name"),
+    "feature": (Feature.objects, "title"),
+    "test": (Test.objects, "title"),
+    "environment": (Test.objects, "environment_title"),
+    "bug": (Bug.objects, "title"),
 }
 _WORDS: dict[str, tuple[str, ...]] = {
     "severity": wording.BUG_SEVERITIES,
@@ -132,6 +132,6 @@ def _records(name: str, access: Access) -> "tuple[QuerySet[Any], str]":
         return visible.products(access).order_by(), "name"
     if name in ("tester", "test_creator"):
         return seen(Person.objects.order_by(), access, "customer"), "username"
-    model, column = _OF_PRODUCT[name]
-    rows = seen(model._default_manager.order_by(), access, "product__customer")
+    manager, column = _OF_PRODUCT[name]
+    rows = seen(manager.order_by(), access, "product__customer")
     return (rows.filter(environment_id__isnull=False), column) if name == "environment" else (rows, column)

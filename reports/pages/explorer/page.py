@@ -7,6 +7,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 
 from reports import exports
 from reports.exports import NoSuchFormat
@@ -68,6 +69,7 @@ def metrics(request: Request) -> HttpResponse:
         sheet=pivot.sheet(found, request.path) if found and asked.view != "chart" else None,
         chart=drawing.chart(found) if found and asked.view != "table" else None,
         files=[(each, asked.url(reverse("reports:metrics_file", args=[each.name]))) for each in sheets.formats()],
+        save_url=_save_url(asked),
         values_url=reverse("reports:metrics_values"),
     )
 
@@ -94,6 +96,17 @@ def file(request: Request, form: str) -> HttpResponse:
     out = io.BytesIO()
     writer.write(made, out, lambda _: None)
     return files.attached(out.getvalue(), f"metrics-{made.made_at:%Y-%m-%d-%H%M}", writer.extension(made))
+
+
+def _save_url(asked: Asked) -> str:
+    """The same question as a report, where that can say it: a report has one period."""
+    if asked.since != asked.until:
+        return ""
+    pairs = [("measure", name) for name in asked.measures] + [("dimension", name) for name in asked.dimensions]
+    pairs += [("keep", f"{name}={value}") for name, value in asked.filter_pairs()]
+    pairs += [("period", asked.since), ("dated_by", asked.dated_by), ("sort", asked.sort), ("set", "1")]
+    pairs.append(("compare", "true" if asked.compare else ""))
+    return f"{reverse('reports:report', args=['metrics'])}?{urlencode([pair for pair in pairs if pair[1]])}"
 
 
 def _periods(asked: Asked, path: str) -> Choice:

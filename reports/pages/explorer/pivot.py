@@ -186,8 +186,10 @@ def _of(asked: Asked, row: Row | None, names: Sequence[str], cells: Sequence[Cel
     """A row's figures."""
     if row is None:
         return [Number("–", is_missing=True) for _ in asked.measures]
+    # March has no March in the period before: only what is not a time can be compared with itself.
+    previous = None if any(is_time(DIMENSIONS[name]) for name in names) else row.previous
     return [
-        number(measure, row.values, row.previous, url_behind(asked, measure, names, cells))
+        number(measure, row.values, previous, url_behind(asked, measure, names, cells))
         for measure in asked.asked_measures
     ]
 
