@@ -46,7 +46,11 @@ def retry_mappings(
     result = RetryResult()
     busy: list[Busy] = []
     shut_out: dict[Customer, SyncImpossible | TestIORefused] = {}
-    related = claims.pending(mappings).select_related("event__product__customer").defer("event__product__raw")
+    related = (
+        claims.pending(mappings)
+        .select_related("event__product__customer")
+        .defer("event__product__raw", "event__product__search")
+    )
     chosen = list(related)
     with _alive(beat):
         for customer, its in groupby(sorted(chosen, key=_customer_id), key=lambda each: each.event.product.customer):

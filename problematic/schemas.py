@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, model_v
 
 from problematic import listings, models
 from problematic.triage import BIGINT_MAX
+from sync.api import params
 from sync.api.params import BodyId
 
 # Words of the models, written out: what is published does not change by itself, and a test compares the two.
@@ -50,9 +51,11 @@ class Result(BaseModel):
 
 
 class EventQuery(Schema):
-    product_id: list[Id] = Field([], description="Only these products; may be repeated.")
+    product_id: params.Ids = Field([], description="Only these products; may be repeated.")
     customer: CustomerName | None = Field(None, description="Only this customer, by name.")
-    status: list[EventStatus] = Field(["open"], description="Only these states; may be repeated.")
+    status: Annotated[list[EventStatus], *params.SEVERAL] = Field(
+        ["open"], description="Only these states; may be repeated."
+    )
     min_age_days: Days | None = Field(None, description="First seen at least so many days ago.")
     max_age_days: Days | None = Field(None, description="First seen at most so many days ago.")
     limit: int = Field(50, ge=1, le=MOST_EVENTS, description="How many events to answer with at most.")

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Count, F, OuterRef, Subquery, Sum, Window
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Sum, Window
 from django.db.models.functions import Coalesce
 
 from problematic.models import ProblematicEvent, ProblematicMapping
@@ -28,8 +29,10 @@ def problems(who: Access, *, product_ids: Collection[int] | None = None, limit: 
     if product_ids is not None:
         events = events.filter(product__in=product_ids)
     mapped = ProblematicMapping.objects.filter(event=OuterRef("pk")).order_by().values("event").annotate(n=Count("pk"))
-    rows = events.select_related("product").defer("product__raw").order_by("first_seen_at", "event_id")
-    counted = rows.annotate(
+    rows = (
+        events.select_related("product").defer("product__raw", "product__search").order_by("first_seen_at", "event_id")
+    )
+    counted: QuerySet[Any] = rows.annotate(
         mapped=Coalesce(Subquery(mapped.values("n")), 0),
         open=Window(Count("pk")),
         hidden=Window(Sum(F("last_position") - F("first_position") + 1)),

@@ -55,13 +55,21 @@ def _by_platform(test: Test) -> dict[str, int]:
 def features(test: Test) -> list[tuple[TestFeature, int]]:
     """What the test covers, each with how many bugs are on it; most of them first."""
     there = Count("bugs", filter=Q(bugs__missing_since=None))
-    rows = TestFeature.objects.filter(test=test, missing_since=None).select_related("feature").defer("feature__raw")
+    rows = (
+        TestFeature.objects.filter(test=test, missing_since=None)
+        .select_related("feature")
+        .defer("feature__raw", "feature__search")
+    )
     return [(row, row.found) for row in rows.annotate(found=there).order_by("-found", "title", "pk")]
 
 
 def latest_bugs(test: Test) -> "QuerySet[Bug]":
     """The newest bugs by when they were reported."""
-    rows = Bug.objects.filter(test=test, missing_since=None).select_related("author", "feature").defer("feature__raw")
+    rows = (
+        Bug.objects.filter(test=test, missing_since=None)
+        .select_related("author", "feature")
+        .defer("feature__raw", "feature__search")
+    )
     return rows.order_by(F("reported_at").desc(nulls_last=True), "-pk")[:LATEST]
 
 

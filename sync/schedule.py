@@ -126,6 +126,15 @@ def _claimed(*product_ids: int) -> "QuerySet[Product]":
     return Product.objects.filter(pk__in=product_ids).exclude(claimed_at=None)
 
 
+def shorten(customer: Customer) -> None:
+    """Its interval is another one now: nothing waits longer than that any more. A longer one counts from the next
+    refresh on."""
+    soon = Now() + usual_wait(customer)
+    waiting = Product.objects.filter(customer=customer, failures=0, claimed_at=None)
+    waiting.filter(next_sync_at__gt=soon).update(next_sync_at=soon)
+    Customer.objects.filter(pk=customer.pk, products_failures=0, products_due_at__gt=soon).update(products_due_at=soon)
+
+
 # Asked for ------------------------------------------------------------------------------------------------------------
 
 

@@ -11,12 +11,16 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError, connections
 
 from sync import runs
-from sync.models import Customer, SyncEvent
+from sync.models import Customer, Product, SyncEvent
 from sync.models.status import Status
 from sync.pipeline import SyncBusy, SyncImpossible, SyncOptions, check_possible, sync_customer
+from sync.pipeline.context import Silence
 from sync.pipeline.trouble import patiently
 
 log = logging.getLogger(__name__)
+
+#: Seconds to see whether somebody else is just beginning the same: leases are taken first, in milliseconds.
+LOOK = 0.5
 
 
 def start(customer: Customer, options: SyncOptions, *, by: User | None) -> SyncEvent:
@@ -25,18 +29,38 @@ def start(customer: Customer, options: SyncOptions, *, by: User | None) -> SyncE
     Raises ``SyncImpossible`` when nothing can be begun and ``SyncBusy`` when everything in scope is being written.
     """
     check_possible(customer, options)
-    event = runs.begin(customer, trigger=options.trigger, mode=options.mode, by=by)
-    threading.Thread(target=_work, args=(customer, options, event), name=f"sync-{event}", daemon=True).start()
-    return event
+    started = _Started(customer, options, runs.begin(customer, trigger=options.trigger, mode=options.mode, by=by))
+    threading.Thread(target=started.work, name=f"sync-{started.event}", daemon=True).start()
+    started.known.wait(LOOK)
+    if started.busy:
+        started.event.delete()  # it was none: whoever asked is told so at once
+        raise started.busy
+    return started.event
 
 
-def _work(customer: Customer, options: SyncOptions, event: SyncEvent) -> None:
-    try:
-        sync_customer(customer, options, event=event)
-    except (SyncBusy, SyncImpossible) as refusal:  # somebody was quicker, or changed the customer, since we looked
-        reason = str(refusal)
-        patiently(lambda: runs.finish(event, Status.FAILED, reason))
-    except (DatabaseError, InterfaceError):
-        log.exception("Run %s lost the database; what it had stored stays.", event)
-    finally:
-        connections.close_all()
+class _Started(Silence):
+    """The work, and what is known of it by now: as its own ``Progress`` it hears of the beginning."""
+
+    def __init__(self, customer: Customer, options: SyncOptions, event: SyncEvent) -> None:
+        self.event = event
+        self.known = threading.Event()
+        self.busy: SyncBusy | None = None
+        self._customer = customer
+        self._options = options
+
+    def work(self) -> None:
+        try:
+            sync_customer(self._customer, self._options, event=self.event, progress=self)
+        except (SyncBusy, SyncImpossible) as refusal:  # somebody was quicker, or changed the customer, since we looked
+            self.busy = refusal if isinstance(refusal, SyncBusy) else None
+            reason = str(refusal)
+            patiently(lambda: runs.finish(self.event, Status.FAILED, reason))
+        except (DatabaseError, InterfaceError):
+            log.exception("Run %s lost the database; what it had stored stays.", self.event)
+        finally:
+            self.known.set()
+            connections.close_all()
+
+    def products_found(self, products: list[Product]) -> None:
+        log.debug("Run %s has begun with %s products.", self.event, len(products))
+        self.known.set()

@@ -110,11 +110,21 @@ def standing(customers: Sequence[Customer], product_ids: Collection[int] = ()) -
             "customer": customer.name,
             "paused_at": customer.paused_at,
             "paused_reason": customer.paused_reason,
+            "left_alone": _why_left_alone(customer),
             "products": rows[customer.pk],
             "last_run": _said_of_run(last.get(customer.pk)),
         }
         for customer in customers
     ]
+
+
+def _why_left_alone(customer: Customer) -> str:
+    """Why nothing of it is refreshed in the background; empty where it is."""
+    if not customer.is_active:
+        return "It is switched off."
+    if not customer.has_token:
+        return "It has no API token. Set one with `manage.py customer set-token`."
+    return customer.paused_reason
 
 
 def _last_runs(customers: Sequence[Customer]) -> "QuerySet[SyncEvent]":
@@ -152,7 +162,7 @@ def watching() -> Watching | None:
 
 def next_refresh(row: dict[str, Any]) -> str:
     """How a product of ``standing`` stands with its background refresh, in a few words."""
-    later = "handed to a worker" if row["claimed_at"] else when(row["next_sync_at"])
+    later = f"handed to a worker {when(row['claimed_at'])}" if row["claimed_at"] else when(row["next_sync_at"])
     soon = "due" if row["due"] else later
     if row["missing_since"]:
         return "none: missing from TestIO"

@@ -35,6 +35,7 @@ from sync.pipeline import SyncBusy, SyncImpossible
 from sync.public_ids import NoSuchId
 from sync.testio.errors import TestIOError
 from testio_site import login, problems
+from testio_site.examples import add_examples
 from testio_site.login import BearerToken, CsrfFailed, SessionLogin
 from testio_site.problems import Kind, Problem, problem
 from testio_site.throttle import TooManyCalls
@@ -76,6 +77,7 @@ class DeskAPI(NinjaAPI):
         for methods in schema["paths"].values():
             for method, operation in methods.items():
                 _document_problems(operation["responses"], reads_a_body=method != "get")
+        add_examples(schema)
         return schema
 
 
@@ -126,6 +128,8 @@ def _document_problems(responses: dict[int, Any], *, reads_a_body: bool) -> None
         404: "What the request names is not here, or not yours to see",
         422: "Values cannot be used",
         429: "Too many calls",
+        500: "A fault of ours",
+        503: "The database could not answer",
     }
     with_body = {400: "The body cannot be read", 413: "The body is too large"}
     for status, description in (always | with_body if reads_a_body else always).items():

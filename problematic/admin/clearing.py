@@ -37,7 +37,7 @@ class Selection:
 
     @classmethod
     def of(cls, event_ids: Collection[UUID]) -> Self:
-        rows = Scope.of(event_ids).events().select_related("product").defer("product__raw")
+        rows = Scope.of(event_ids).events().select_related("product").defer("product__raw", "product__search")
         found = list(rows.order_by("product_id", "first_position", "pk"))
         mappings = ProblematicMapping.objects.filter(event__in=found).order_by("test_id")
         running = set(mappings.filter(state=MappingState.RUNNING).values_list("event_id", flat=True))

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.http import Http404
 from ninja import Router
-from ninja.errors import ValidationError
 
 from reports import metrics
+from reports.catalogue import BadParameters
 from reports.figures import EXECUTED_STATUSES
 from reports.metrics import DIMENSIONS, MEASURES, NONE, REPORT_MEASURES, Query, Unanswerable
 from reports.schemas import analytics as schemas
@@ -23,7 +23,7 @@ router = Router(tags=["Analytics"])
 MOST_ROWS = 10_000
 
 
-@router.get("/analytics/capabilities", response=schemas.Capabilities)
+@router.get("/analytics/capabilities", response=schemas.AnalyticsCapabilities)
 def list_capabilities(request: Request) -> Document:
     """What can be asked of tests and bugs: dimensions to group and filter by, and measures."""
     _require(request)
@@ -40,7 +40,7 @@ def list_capabilities(request: Request) -> Document:
             for each in DIMENSIONS.values()
         ],
         "measures": [
-            {"name": each.name, "title": each.title, "formula": each.formula, "unit": each.unit}
+            {"name": each.name, "title": each.title, "formula": each.formula, "unit": each.unit.value}
             for each in MEASURES.values()
         ],
         "report_measures": [{"name": f"{name}:FIELD", "meaning": text} for name, text in REPORT_MEASURES.items()],
@@ -50,11 +50,11 @@ def list_capabilities(request: Request) -> Document:
     }
 
 
-@router.post("/analytics/query", response={200: schemas.Analysis, 404: None})
-def ask(request: Request, body: schemas.Question) -> Document:
+@router.post("/analytics/query", response={200: schemas.AnalyticsAnswer, 404: None, 409: None})
+def ask(request: Request, body: schemas.AnalyticsQuestion) -> Document:
     """Any measures of tests and bugs, grouped by up to three dimensions, of the customers you may see.
 
-    It changes nothing. 404: a customer, product, section, feature, test or bug to filter by that is not there. 422: a
+    It changes nothing. 404: a customer, product, section, feature, test or bug to filter by that is not there. 409: a
     question without sense, with what to ask instead.
     """
     _require(request)
@@ -72,21 +72,21 @@ def _require(request: Request) -> None:
         require(request, permission)
 
 
-def _query(body: schemas.Question) -> Query:
+def _query(body: schemas.AnalyticsQuestion) -> Query:
     try:
         return Query.read(
             body.measures,
             body.dimensions,
             body.filters,
-            since=body.since,
-            until=body.until,
+            since=body.since or "",
+            until=body.until or "",
             dated_by=body.dated_by,
             compare=body.compare,
             sort=body.sort,
             limit=body.limit,
         )
     except Unanswerable as error:
-        raise ValidationError([{"loc": ("body", "body"), "msg": str(error)}]) from None
+        raise BadParameters({"question": str(error)}) from None
 
 
 # What filters name by number ------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The forms that custom bugs were filed with, one by one."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from django.db.models import Q
 from django.db.models.functions import Coalesce
@@ -31,7 +31,9 @@ class CustomReportQuery(params.OfProducts, params.ListQuery):
     since: params.Day | None = Field(None, description=f"Only bugs reported on {params.SINCE}")
     until: params.Day | None = Field(None, description=f"Only bugs reported on {params.UNTIL}")
     sort: Sort = Field("-reported_at", description="`id` is the bug's. `-` means descending.")
-    include: list[Include] = Field([], description="What comes with each report; may be repeated.")
+    include: Annotated[list[Include], *params.SEVERAL] = Field(
+        [], description="What comes with each report; may be repeated."
+    )
 
 
 def _shown(rows: list[Document]) -> None:

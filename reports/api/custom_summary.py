@@ -7,6 +7,7 @@ from django.http import Http404
 from ninja import Field, Query, Router
 
 from reports import custom
+from reports.catalogue import BadParameters
 from reports.custom import NONE, FieldKind, FieldSummary, Group, UnknownField
 from reports.schemas.custom_reports import CustomReportSummary
 from sync.access import Request, products, seen
@@ -34,21 +35,21 @@ class SummaryQuery(params.OfProducts):
     limit: int = Field(100, ge=1, le=1_000, description="How many groups to answer with at most, the largest first.")
 
 
-@router.get("/custom-reports/summary", response=documented(CustomReportSummary, 404))
+@router.get("/custom-reports/summary", response=documented(CustomReportSummary, 404, 409))
 @reads("sync.view_customreport")
 def summarise_custom_reports(request: Request, query: Query[SummaryQuery]) -> Answer:
     """Custom reports summed up field by field, in all and by group.
 
     A field is numeric where at least four in five of its values are numbers, categorical with up to 20 different
-    values, else text. 404: a product or test that is not there. 422: a field that none of the reports has.
+    values, else text. 404: a product or test that is not there. 409: a field that none of the
+    reports has.
     """
     _refuse_unknown(request, query)
     scope = products_in_scope(request.access, query.customer, query.product_id)
     try:
         summary = custom.summarise(_found(request, query), group_by=query.group_by, wanted=query.field)
     except UnknownField as error:
-        parameter = "field" if error.name in query.field else "group_by"
-        raise params.refuse(parameter, str(error)) from None
+        raise BadParameters({"field": str(error)}) from None
     age, stale = age_of(scope, ("bugs",))
     document = {
         "reports": summary.reports,
@@ -67,8 +68,6 @@ def _refuse_unknown(request: Request, query: SummaryQuery) -> None:
     _refuse_missing("product", query.product_id, set(known))
     tests = seen(Test.objects.filter(pk__in=query.test_id), request.access, "product__customer")
     _refuse_missing("test", query.test_id, set(tests.values_list("pk", flat=True)))
-    if len(set(query.group_by)) < len(query.group_by):
-        raise params.refuse("group_by", "Group by each field once only.")
 
 
 def _refuse_missing(what: str, named: list[int], there: set[int]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from django.http import Http404
@@ -9,6 +10,7 @@ from ninja import Field, Query, Router
 
 from reports import quality
 from reports.builtin.quality import Choice, QualityParameters
+from reports.catalogue import BadParameters
 from reports.figures import BugCounts
 from reports.quality import (
     Contradiction,
@@ -33,7 +35,6 @@ from sync.api.bugs import BUGS
 from sync.api.conditional import Answer, documented, reads
 from sync.api.listing import Document
 from sync.api.tests import TESTS
-from sync.dates import UnreadableDate
 from sync.models import Product
 from sync.schemas.bugs import BugPage
 from sync.schemas.tests import TestPage
@@ -44,6 +45,9 @@ Found = TypeVar("Found")
 
 #: A number, or "(none)".
 IdOrNone = Annotated[str, Field(pattern=r"^([1-9][0-9]{0,17}|\(none\))$", examples=["30012", "(none)"])]
+MonthOrNone = Annotated[
+    str, Field(pattern=r"^([1-9][0-9]{3}-(0[1-9]|1[0-2])|\(none\))$", examples=["2026-03", "(none)"])
+]
 Word = Annotated[str, Field(max_length=255, pattern=r"^[^\u0000]*$", examples=["high", "(none)"])]
 
 
@@ -57,7 +61,7 @@ class TestsBehind(params.ListQuery):
     of_product: params.Id | None = Field(None, description="Behind the figures of this product.")
     of_test_status: Word = Field("", description="Behind those of tests in this state.")
     of_testing_type: Word = Field("", description="Behind those of tests of this type.")
-    of_month: Word = Field("", description="Behind those of this month, like `2026-03`.")
+    of_month: MonthOrNone | None = Field(None, description="Behind those of this month of the tests' end.")
 
 
 class BugsBehind(TestsBehind):
@@ -74,7 +78,7 @@ class QualityBugsQuery(BugsBehind, Choice):
     pass
 
 
-REPORT = documented(schemas.QualityReport, 404)
+REPORT = documented(schemas.QualityReport, 404, 409)
 
 
 @router.get("/reports/quality", response=REPORT)
@@ -84,7 +88,7 @@ def read_quality_report(request: Request, query: Query[QualityQuery]) -> Answer:
 
     Name the tests, or filter for them: the filter, minus `exclude_test_id`, plus `include_test_id`. Executed tests
     (running, locked, archived) count unless `status` says otherwise; named and included tests count in any state. Each
-    row has the calls that list what it counts. 404: a product, test or feature that is not there. 422: parameters that
+    row has the calls that list what it counts. 404: a product, test or feature that is not there. 409: parameters that
     contradict each other.
     """
     require(request, "sync.view_test")
@@ -94,7 +98,7 @@ def read_quality_report(request: Request, query: Query[QualityQuery]) -> Answer:
     return Answer(shown(report, tests=query.tests) | {"stale": bool(stale)}, stale)
 
 
-@router.get("/reports/quality/tests", response=documented(TestPage, 404), url_name="quality_tests")
+@router.get("/reports/quality/tests", response=documented(TestPage, 404, 409), url_name="quality_tests")
 @reads("sync.view_test")
 def list_quality_tests(request: Request, query: Query[QualityTestsQuery]) -> Answer:
     """The tests behind a figure of the quality report, the last ended first."""
@@ -103,7 +107,9 @@ def list_quality_tests(request: Request, query: Query[QualityTestsQuery]) -> Ans
     return TESTS.page(request, query, rows, "-end_at", products=_products(question))
 
 
-@router.get("/reports/quality/bugs", response=documented(BugPage, 404), exclude_unset=True, url_name="quality_bugs")
+@router.get(
+    "/reports/quality/bugs", response=documented(BugPage, 404, 409), exclude_unset=True, url_name="quality_bugs"
+)
 @reads("sync.view_bug")
 def list_quality_bugs(request: Request, query: Query[QualityBugsQuery]) -> Answer:
     """The bugs behind a figure of the quality report, the last reported first."""
@@ -118,15 +124,12 @@ def _question(query: Choice, access: Access) -> Question:
     except NoSuchReference as refusal:
         raise Http404(str(refusal)) from None
     except Contradiction as refusal:
-        raise params.refuse(refusal.field, str(refusal)) from None
+        raise BadParameters({refusal.field: str(refusal)}) from None
 
 
 def _part_of(found: Callable[[Question, Part], Found], question: Question, query: TestsBehind) -> Found:
-    asked = {name.removeprefix("of_"): value for name, value in query if name.startswith("of_") and value}
-    try:
-        return found(question, Part(**{name: str(value) for name, value in asked.items()}))
-    except UnreadableDate as error:
-        raise params.refuse("of_month", str(error)) from None
+    asked = {name.removeprefix("of_"): str(value) for name, value in query if name.startswith("of_") and value}
+    return found(question, Part(**asked))
 
 
 def _products(question: Question) -> Any:
@@ -180,7 +183,9 @@ def _asked(report: QualityReport) -> Document:
     }
 
 
+@lru_cache(maxsize=4_096)
 def _bugs(counts: BugCounts) -> Document:
+    """Kept, because thousands of tests have few different numbers; so nobody may change it."""
     return {
         "total": counts.total,
         "accepted": counts.accepted,

@@ -1,7 +1,7 @@
 """The catalogue of reports, and reports as files, for programs, under ``/api/v1/reports``."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from django.http import FileResponse, Http404, HttpResponse
 from django.urls import reverse
@@ -15,6 +15,7 @@ from reports.exports import NoSuchFormat
 from reports.models import RUN_PREFIX, ReportRun
 from reports.runs import TooManyRuns
 from sync.access import Request, require
+from sync.api import params
 from sync.pipeline import SyncImpossible
 from sync.public_ids import find
 
@@ -83,7 +84,9 @@ class RunList(BaseModel):
 
 
 class RunQuery(Schema):
-    status: list[RunStatus] = Field([], description="Only runs in these states; may be repeated.")
+    status: Annotated[list[RunStatus], *params.SEVERAL] = Field(
+        [], description="Only runs in these states; may be repeated."
+    )
     limit: int = Field(50, ge=1, le=200, description="How many to answer with at most, the newest first.")
 
 

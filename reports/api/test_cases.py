@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Literal
+from typing import Annotated, Literal
 
 from django.http import Http404
 from ninja import Field, Query, Router, Schema
@@ -22,7 +22,9 @@ router = Router(tags=["Tests"])
 
 class ResultQuery(Schema):
     test_id: params.Ids = Field(min_length=1, description="The tests; may be repeated, or several with commas.")
-    include: list[Literal["cases"]] = Field([], description="Also every case with its steps and executions.")
+    include: Annotated[list[Literal["cases"]], *params.SEVERAL] = Field(
+        [], description="Also every case with its steps and executions."
+    )
 
 
 @router.get("/test-case-results", response=documented(TestCaseResults, 404))

@@ -83,7 +83,7 @@ def _shown(rows: "QuerySet[ProblematicEvent]") -> Iterator[list[Value]]:
     with_tests: Any = rows.annotate(
         stored=ArraySubquery(stored.values("test_id")), waiting=ArraySubquery(waiting.values("test_id"))
     ).select_related("product__customer")
-    for event in with_tests.defer("product__raw").iterator(500):
+    for event in with_tests.defer("product__raw", "product__search").iterator(500):
         yield [
             public_id(EVENT_PREFIX, event.pk), event.product.customer.name, event.product_id, event.product.name,
             event.status, event.position_range, event.size, _listed(event.waiting), _listed(event.stored),

@@ -16,11 +16,10 @@ from sync.api import params
 from sync.customers import CustomerError
 from sync.dates import read_period
 
-_EXAMPLES = {"type": "string", "examples": ["2025-03-31", "last quarter", "2025-Q1", "yesterday"]}
-FirstDay = Annotated[
-    date, BeforeValidator(lambda phrase: read_period(str(phrase)[:60]).first), WithJsonSchema(_EXAMPLES)
-]
-LastDay = Annotated[date, BeforeValidator(lambda phrase: read_period(str(phrase)[:60]).last), WithJsonSchema(_EXAMPLES)]
+_EXAMPLES = ["2025-03-31", "last quarter", "2025-Q1", "yesterday"]
+_PHRASE = WithJsonSchema({"type": "string", "format": "date-phrase", "examples": _EXAMPLES})
+FirstDay = Annotated[date, BeforeValidator(lambda phrase: read_period(str(phrase)[:60]).first), _PHRASE]
+LastDay = Annotated[date, BeforeValidator(lambda phrase: read_period(str(phrase)[:60]).last), _PHRASE]
 
 
 class Choice(OfProducts):

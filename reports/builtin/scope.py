@@ -24,7 +24,13 @@ _NAMED = 5
 Days = Annotated[
     Period,
     BeforeValidator(lambda phrase: phrase if isinstance(phrase, Period) else read_period(str(phrase)[:60])),
-    WithJsonSchema({"type": "string", "examples": ["last month", "2025-Q1", "2025-03", "last 30 days", "YTD"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-phrase",
+            "examples": ["last month", "2025-Q1", "2025-03", "last 30 days", "YTD"],
+        }
+    ),
 ]
 
 

@@ -20,11 +20,7 @@ _CHUNK = 2_000
 
 
 class UnknownField(Exception):
-    """No report has such a question. ``name`` is what was asked for, ``known`` what there is."""
-
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        self.name, self.known = name, tuple(known)
-        super().__init__(f'No custom report here has a field "{name}". There are: {", ".join(self.known[:20])}.')
+    """No report has the field that was asked for; the sentence names those there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +61,10 @@ def summarise(
 ) -> CustomSummary:
     """The reports summed up, with only the ``wanted`` questions where any is named. Two statements.
 
-    Raises ``UnknownField`` for a question to group by, or wanted, that none of the reports has.
+    Raises ``UnknownField`` for a question to group by, or wanted, that none of the reports has. Naming one twice to
+    group by is the same as once.
     """
+    group_by = tuple(dict.fromkeys(group_by))
     test = Coalesce("bug__test_id", "bug__mentioned_test_id")
     forms: Counter[str] = Counter()
     reports = []
@@ -92,7 +90,7 @@ def summarise(
 def _refuse_unknown(asked: Iterable[str], names: Mapping[str, None]) -> None:
     for name in asked:
         if name not in names:
-            raise UnknownField(name, names)
+            raise UnknownField(f'No custom report here has a field "{name}". There are: {", ".join([*names][:20])}.')
 
 
 def _is_field(grouping: str) -> bool:

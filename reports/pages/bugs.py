@@ -17,7 +17,13 @@ from sync.summaries import when
 def bug(request: Request, bug_id: int) -> HttpResponse:
     who = access.of(request)
     rows = Bug.objects.select_related("product__customer", "test", "test_feature", "feature", "author")
-    found = seen(rows.defer("raw", "product__raw", "test__raw", "feature__raw"), who, "product__customer")
+    found = seen(
+        rows.defer(
+            "raw", "product__raw", "product__search", "test__raw", "test__search", "feature__raw", "feature__search"
+        ),
+        who,
+        "product__customer",
+    )
     row = found.filter(pk=bug_id).first()
     if row is None:
         raise Http404(f"There is no bug {bug_id} here, or you may not see it.")

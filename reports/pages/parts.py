@@ -68,7 +68,7 @@ class Choice:
     options: Sequence[Option]
 
 
-def change_of_count(now: int | None, before: int | None) -> Change | None:
+def change_of_count(now: float | None, before: float | None) -> Change | None:
     """How a number grew, in per cent. Neither way is good or bad in itself; nothing before is no growth."""
     if now is None or not before:
         return None

@@ -21,6 +21,7 @@ MOST_ROWS = 50
 _LONG = 12
 _SHORT = {"csv": "CSV", "xlsx": "XLSX", "markdown": "Markdown", "json": "JSON", "pdf": "PDF"}
 _TONES = {word.lower(): health.TONES[each] for each, word in health.WORDS.items()}
+_OUTCOMES = {"accepted": "accepted", "auto-accepted": "auto", "rejected": "rejected", "open": "open"}
 #: Pages of what a number names, by the title of its column.
 _PAGES = {"bug": "reports:bug", "test": "reports:test", "product id": "reports:product"}
 
@@ -45,6 +46,7 @@ class Sheet:
     total: Sequence[Cell]
     note: str
     empty: str
+    is_tall: bool = False
 
     @property
     def labelled_rows(self) -> Iterator[list[tuple[Column, Cell]]]:
@@ -80,7 +82,10 @@ def parts(document: Document) -> list[Part]:
             text=section.text,
             stats=[stat(figure) for figure in section.figures],
             charts=[chart(each, f"part-{number}-{place}") for place, each in enumerate(section.charts)],
-            sheets=[sheet(each, f"part-{number}-table-{place}") for place, each in enumerate(section.tables)],
+            sheets=[
+                sheet(each, f"part-{number}-table-{place}", is_one_of_many=len(document.tables) > 1)
+                for place, each in enumerate(section.tables)
+            ],
         )
         for number, section in enumerate(document.sections)
     ]
@@ -97,7 +102,7 @@ def stat(figure: documents.Figure) -> Stat:
 
 def _tone(figure: documents.Figure) -> str:
     """By the health class that the figure is, or that its note begins with."""
-    said = figure.value if isinstance(figure.value, str) else re.split(r"[,;:.]", figure.note)[0]
+    said = figure.value if isinstance(figure.value, str) else re.split(r"[,;:.(]", figure.note)[0]
     return _TONES.get(said.strip().lower(), "")
 
 
@@ -110,7 +115,7 @@ def chart(drawn: documents.Chart, key: str) -> Chart:
         points=[cells.title(point, "(none)", 40) for point in drawn.points],
         points_are=drawn.points_are or "",
         series=[
-            Series(each.title, PALETTE[place % len(PALETTE)], [_scaled(value, is_rate) for value in each.values])
+            Series(each.title, _colour(each, place), [_scaled(value, is_rate) for value in each.values])
             for place, each in enumerate(drawn.series)
         ],
         kind="line" if drawn.drawn_as is ChartKind.LINES else "bar",
@@ -121,11 +126,16 @@ def chart(drawn: documents.Chart, key: str) -> Chart:
     )
 
 
+def _colour(series: documents.Series, place: int) -> str:
+    """What became of bugs has colours of its own on every page."""
+    return _OUTCOMES.get(series.title.lower(), PALETTE[place % len(PALETTE)])
+
+
 def _scaled(value: int | float | None, is_rate: bool) -> int | float | None:
     return value * 100 if is_rate and value is not None else value
 
 
-def sheet(table: documents.Table, key: str) -> Sheet:
+def sheet(table: documents.Table, key: str, *, is_one_of_many: bool = False) -> Sheet:
     rows = list(islice(table.rows, MOST_ROWS + 1))
     return Sheet(
         key=key,
@@ -135,6 +145,7 @@ def sheet(table: documents.Table, key: str) -> Sheet:
         total=[_total(value, column) for value, column in _pairs(table.total, table)] if table.total else [],
         note=" ".join(filter(None, (table.note, _more(table, len(rows))))),
         empty=table.empty,
+        is_tall=is_one_of_many,
     )
 
 

@@ -37,7 +37,9 @@ _BUG_COLUMNS = (
 def test(request: Request, test_id: int) -> HttpResponse:
     who, now = access.of(request), timezone.now()
     related = ("product__customer", "section", "created_by", "submitted_by", "freshness")
-    rows = seen(Test.objects.select_related(*related).defer("raw", "product__raw"), who, "product__customer")
+    rows = seen(
+        Test.objects.select_related(*related).defer("raw", "product__raw", "product__search"), who, "product__customer"
+    )
     row = rows.filter(pk=test_id).first()
     if row is None:
         raise Http404(f"There is no test {test_id} here, or you may not see it.")

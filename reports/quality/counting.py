@@ -15,13 +15,12 @@ from reports.quality.rows import counted_bugs, counted_tests
 from reports.standings import Tally
 from sync.models import Feature, Product
 
-_CHUNK = 5_000
-
 
 @dataclass(frozen=True, slots=True)
 class CountedTest:
     """A test as it is stored, with its bugs."""
 
+    bugs: BugCounts
     id: int
     title: str
     status: str
@@ -30,7 +29,6 @@ class CountedTest:
     end_at: datetime | None
     product_id: int
     environment: str
-    bugs: BugCounts
 
 
 @dataclass(slots=True)
@@ -54,17 +52,18 @@ def tests(question: Question) -> list[CountedTest]:
     """Every test that counts, the last ended first."""
     counts = figures.bug_counts()
     found = counted_bugs(question).values("test_id").annotate(**counts).values_list("test_id", *counts)
-    bugs = {test: dict(zip(counts, numbers, strict=True)) for test, *numbers in found.iterator(_CHUNK)}
-    rows = counted_tests(question).order_by(F("end_at").desc(nulls_last=True), "-pk").values_list(*_TEST)
+    bugs = {test: dict(zip(counts, numbers, strict=True)) for test, *numbers in found}
+    order = (F("end_at").desc(nulls_last=True), "-pk")
+    rows = counted_tests(question).order_by(*order).values_list(*_TEST)
     none: dict[str, int] = {}
-    return [CountedTest(*row, BugCounts(**bugs.get(row[0], none))) for row in rows.iterator(_CHUNK)]
+    return [CountedTest(BugCounts(**bugs.get(row[0], none)), *row) for row in rows]
 
 
 def bugs(question: Question) -> OfBugs:
     """The bugs of those tests."""
     found = OfBugs()
     groups = counted_bugs(question).values_list("severity", "feature_id", "status").annotate(Count("pk"))
-    for severity, feature, status, number in groups.iterator(_CHUNK):
+    for severity, feature, status, number in groups:
         found.add(severity, feature, status, number)
     return found
 

@@ -134,7 +134,7 @@ def _products(question: Question) -> "QuerySet[Product]":
 
 def _gaps(question: Question) -> list[Gap]:
     events = ProblematicEvent.objects.open().filter(product__in=question.products).select_related("product")
-    found = events.defer("product__raw").order_by("product__name", "product_id", "first_position")
+    found = events.defer("product__raw", "product__search").order_by("product__name", "product_id", "first_position")
     return [
         Gap(
             event.public_id,

@@ -134,10 +134,10 @@ def read(wish: Wish, access: Access) -> Question:
     features = _products_of(Feature.objects.filter(pk__in=wish.features), access) if wish.features else {}
     _refuse_missing("feature_id", "feature", wish.features, features)
     _refuse_strangers("feature_id", "Feature", wish.features, features, ids)
-    named_only = {known[pk] for pk in wish.tests}
+    about = {known[pk] for pk in wish.tests} if wish.tests and not wish.products else ids
     counted = {*wish.tests, *wish.include}
     gone = tuple(sorted(pk for pk, _, missing in tests if missing and pk in counted))
-    return Question(wish, tuple(sorted(named_only or ids)), gone)
+    return Question(wish, tuple(sorted(about)), gone)
 
 
 def _make_sense(wish: Wish) -> None:

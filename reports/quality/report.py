@@ -21,7 +21,7 @@ from reports.standings import Tally, thresholds_of
 from reports.test_cases import CaseCounts
 from reports.thresholds import Health, Thresholds
 from sync import wording
-from sync.dates import Period, name_of_period, period_of
+from sync.dates import Period, name_of_period
 
 Key = TypeVar("Key", int, str)
 
@@ -182,9 +182,11 @@ def _products(question: Question, tests: Iterable[CountedTest], past: Mapping[in
 
 
 def _tests(
-    tests: Iterable[CountedTest], products: Mapping[int, str], cases: Mapping[int, CaseCounts], thresholds: Thresholds
+    tests: Sequence[CountedTest], products: Mapping[int, str], cases: Mapping[int, CaseCounts], thresholds: Thresholds
 ) -> list[TestRow]:
     addresses = OfTests()
+    # Thousands of tests have few different numbers of bugs.
+    health = {bugs: thresholds.health(bugs.rates()) for bugs in {test.bugs for test in tests}}
     return [
         TestRow(
             id=test.id,
@@ -197,7 +199,7 @@ def _tests(
             product=products[test.product_id],
             environment=test.environment,
             bugs=test.bugs,
-            health=thresholds.health(test.bugs.rates()),
+            health=health[test.bugs],
             cases=cases.get(test.id, CaseCounts()) if test.testing_type is None else None,
             links=addresses.of(test.id),
         )
@@ -213,7 +215,7 @@ _TYPES = tuple(map(wording.shown_testing_type, wording.TESTING_TYPES))
 
 
 def _month(test: CountedTest) -> str:
-    return name_of_period("month", period_of("month", test.end_at.date()).first) if test.end_at else ""
+    return name_of_period("month", test.end_at) if test.end_at else ""
 
 
 # -- groups

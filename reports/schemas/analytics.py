@@ -37,10 +37,13 @@ GroupingName = Annotated[
 ]
 MeasureName = Annotated[Text, AfterValidator(_measure), WithJsonSchema(_MEASURES)]
 FilterValue = StrictBool | StrictInt | Text
-Phrase = Annotated[str, Field(max_length=60, examples=["last quarter", "2026-03", "2026-03-31"])]
+_EXAMPLES = ["last quarter", "2026-03", "2026-03-31"]
+Phrase = Annotated[
+    str, Field(max_length=60), WithJsonSchema({"type": "string", "format": "date-phrase", "examples": _EXAMPLES})
+]
 
 
-class Question(Schema):
+class AnalyticsQuestion(Schema):
     model_config = ConfigDict(extra="forbid")
 
     measures: list[MeasureName] = Field(min_length=1, max_length=20, examples=[["bugs", "rejection"]])
@@ -54,17 +57,17 @@ class Question(Schema):
         ),
         examples=[{"product": [12], "severity": ["high", "critical"]}],
     )
-    since: Phrase = Field("", description="The range begins with the first day (UTC) of this.")
-    until: Phrase = Field("", description="The range ends with the last day (UTC) of this.")
+    since: Phrase | None = Field(None, description="The range begins with the first day (UTC) of this.")
+    until: Phrase | None = Field(None, description="The range ends with the last day (UTC) of this.")
     dated_by: Literal["end_at", "reported_at"] = Field(
         "end_at", description="What the range, weeks, months, quarters and years are about: test's end or bug's report."
     )
-    compare: bool = Field(False, description="Also the period before, of the same length; needs `since` and `until`.")
+    compare: StrictBool = Field(False, description="Also the period before; needs `since` and `until`.")
     sort: str = Field("", max_length=256, description="A measure or dimension asked for; `-` means descending.")
     limit: int = Field(1_000, ge=1, le=10_000, description="How many rows to answer with at most. Totals count all.")
 
 
-class Cell(Document):
+class AnalyticsCell(Document):
     """One value a row is grouped by."""
 
     dimension: str
@@ -74,14 +77,14 @@ class Cell(Document):
     last_day: date | None
 
 
-class Row(Document):
-    cells: list[Cell]
+class AnalyticsRow(Document):
+    cells: list[AnalyticsCell]
     values: dict[str, float | None] = Field(description="By measure; null where there is nothing to say.")
     previous: dict[str, float | None] | None = Field(description="In the period before; null unless compared.")
 
 
-class Analysis(Aged):
-    rows: list[Row]
+class AnalyticsAnswer(Aged):
+    rows: list[AnalyticsRow]
     groups: int = Field(description="How many rows there are without `limit`.")
     totals: dict[str, float | None] = Field(description="Every record counted once, whatever groups it is in.")
     previous_totals: dict[str, float | None] | None
@@ -112,7 +115,7 @@ class ReportMeasureCard(Document):
     meaning: str
 
 
-class Capabilities(Document):
+class AnalyticsCapabilities(Document):
     dimensions: list[DimensionCard]
     measures: list[MeasureCard]
     report_measures: list[ReportMeasureCard] = Field(description="Made of one field of custom reports: name it.")

@@ -12,7 +12,7 @@ from sync.schemas.common import Aged, Document, OfProduct
 HealthClass = Literal["healthy", "warning", "critical", "unknown"]
 
 
-class Links(Document):
+class QualityLinks(Document):
     """Calls of this API that list the rows a figure counts; `page` is a page for people. Null where there is none."""
 
     bugs: str = Field(examples=["/api/v1/reports/quality/bugs?product_id=12&of_severity=high"])
@@ -46,13 +46,13 @@ class HealthOfRates(Document):
     review: HealthClass
 
 
-class Tally(Document):
+class QualityTally(Document):
     tests: int
     bugs: BugFigures
     bugs_per_test: float | None = Field(description="Null without tests.")
 
 
-class Changes(Document):
+class QualityChanges(Document):
     """Each figure minus what it was in the period before; null for a rate that was or is unknown."""
 
     tests: float | None
@@ -65,15 +65,15 @@ class Changes(Document):
     review: float | None
 
 
-class Standing(Tally):
+class QualityStanding(QualityTally):
     health: HealthOfRates
     overall_health: HealthClass = Field(description="The worst class of any rate.")
-    previous: Tally | None = Field(description="The period before, of the same length; null where there is none.")
-    changes: Changes | None
-    links: Links
+    previous: QualityTally | None = Field(description="The period before, equally long; null where there is none.")
+    changes: QualityChanges | None
+    links: QualityLinks
 
 
-class ProductStanding(Standing, OfProduct):
+class QualityOfProduct(QualityStanding, OfProduct):
     pass
 
 
@@ -90,20 +90,20 @@ class QualityTest(Document):
     bugs: BugFigures
     health: HealthOfRates
     test_cases: CaseFigures | None = Field(description="Null for tests of other types than test case.")
-    links: Links
+    links: QualityLinks
 
 
-class Group(Document):
+class QualityGroup(Document):
     """What has one value in common; `(none)` is a value too, so that rows add up to the total."""
 
     key: str = Field(description="What to ask for.", examples=["high"])
     label: str
     tests: int | None = Field(description="Null where the value is one of bugs.")
     bugs: BugFigures
-    links: Links
+    links: QualityLinks
 
 
-class Gap(Document):
+class QualityGap(Document):
     product_id: int
     product: str
     event: str = Field(examples=["evt_0123456789ab"])
@@ -113,26 +113,26 @@ class Gap(Document):
     api: str
 
 
-class OldProduct(Document):
+class QualityOldProduct(Document):
     product_id: int
     product: str
     data_as_of: datetime | None = Field(description="Null: something of it was never read.")
 
 
-class LeftOut(Document):
+class QualityLeftOut(Document):
     what: Literal["test", "product"]
     id: int
     reason: str
 
 
-class Limits(Document):
+class QualityLimits(Document):
     """What these figures do not know. `sentences` says the same for people."""
 
     sentences: list[str]
     hidden_tests: int = Field(description="Tests in open gaps.")
-    gaps: list[Gap]
-    old_products: list[OldProduct]
-    left_out: list[LeftOut]
+    gaps: list[QualityGap]
+    old_products: list[QualityOldProduct]
+    left_out: list[QualityLeftOut]
     unread_tests: int = Field(description="Tests that bugs mention and that were not read yet.")
     unread_test_ids: list[int] = Field(description="The first 50 of them.")
     bugs_of_unread_tests: int
@@ -140,11 +140,11 @@ class Limits(Document):
     undated_tests: int = Field(description="Without an end, so that no period has them.")
 
 
-class TestCases(CaseFigures):
+class QualityTestCases(CaseFigures):
     tests: int = Field(description="Tests with cases or executions.")
 
 
-class Question(Document):
+class QualityQuestion(Document):
     """What was asked for, with days instead of phrases and the words people see."""
 
     period: str = Field(examples=["2026-01-01 to 2026-03-31", "all time"])
@@ -159,18 +159,18 @@ class Question(Document):
 
 class QualityReport(Aged):
     made_at: datetime
-    question: Question
+    question: QualityQuestion
     thresholds: Thresholds
-    total: Standing
-    products: list[ProductStanding]
-    by_severity: list[Group]
-    by_bug_status: list[Group]
-    by_feature: list[Group] = Field(description="The features bugs were found in, most bugs first.")
-    by_test_status: list[Group]
-    by_testing_type: list[Group]
-    by_month: list[Group] = Field(description="By the month tests ended in (UTC).")
-    test_cases: TestCases
-    limits: Limits
+    total: QualityStanding
+    products: list[QualityOfProduct]
+    by_severity: list[QualityGroup]
+    by_bug_status: list[QualityGroup]
+    by_feature: list[QualityGroup] = Field(description="The features bugs were found in, most bugs first.")
+    by_test_status: list[QualityGroup]
+    by_testing_type: list[QualityGroup]
+    by_month: list[QualityGroup] = Field(description="By the month tests ended in (UTC).")
+    test_cases: QualityTestCases
+    limits: QualityLimits
     tests: list[QualityTest] | None = Field(
         description="Every test that counts, the last ended first, never cut short; null for `tests=false`."
     )

@@ -33,20 +33,20 @@ class CaseFigures(Document):
         }
 
 
-class Execution(Document):
+class TestCaseExecution(Document):
     id: int
     status: str = Field(examples=["passed"])
     tester: str
     steps: Any = Field(description="As TestIO sent them.")
 
 
-class Case(CaseFigures):
+class TestCaseFigures(CaseFigures):
     id: int | None
     title: str
     feature_id: int | None
     steps: Any = Field(description="As TestIO sent them.")
     is_defined: bool = Field(description="False for a case that only executions mention.")
-    results: list[Execution]
+    results: list[TestCaseExecution]
 
 
 class TestResults(CaseFigures):
@@ -54,7 +54,7 @@ class TestResults(CaseFigures):
     title: str
     product_id: int
     results_read_at: datetime | None = Field(description="When its results were last read from TestIO.")
-    cases: list[Case] | None = Field(description="Null unless `include=cases` asks for them.")
+    cases: list[TestCaseFigures] | None = Field(description="Null unless `include=cases` asks for them.")
 
 
 class SkippedTest(Document):

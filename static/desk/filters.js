@@ -49,8 +49,12 @@ if (form) {
     const { parameters } = event.detail;
     for (const [name, value] of [...parameters.entries()]) if (!value) parameters.delete(name);
   });
+  let waiting = 0;
   document.addEventListener("change", (event) => {
     const changed = event.target.closest("form[data-remember] :is(select, input[type=checkbox]):not([data-waits])");
-    if (changed) changed.form.requestSubmit();
+    if (!changed) return;
+    // Whoever goes through a list by keyboard passes other values on the way.
+    clearTimeout(waiting);
+    waiting = setTimeout(() => changed.form.requestSubmit(), 250);
   });
 }

@@ -145,6 +145,8 @@ class CustomerAdmin(Steps, OfCustomers):
         obj.save(update_fields=SET_UP if change else None)
         if token and change:
             schedule.resume(obj.pk)
+        if change and "refresh_interval" in form.changed_data:
+            schedule.shorten(obj)
         if form.cleaned_data["is_default"]:
             customers.set_default(obj)
 

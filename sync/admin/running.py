@@ -78,7 +78,7 @@ class RunSteps(MovingPage, Steps):
 
     def whole(self, request: HttpRequest, run: SyncEvent) -> dict[str, Any]:
         going_on = run.status == Status.RUNNING
-        rows = run.phases.select_related("product").defer("product__raw", "warnings").order_by("pk")
+        rows = run.phases.select_related("product").defer("product__raw", "product__search", "warnings").order_by("pk")
         phases = list(rows) if going_on else []
         return {
             "going_on": going_on,

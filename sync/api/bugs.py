@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Left
@@ -41,7 +41,9 @@ class BugFilters(params.Missing, params.ListQuery):
     since: params.Day | None = Field(None, description=f"Only bugs reported on {params.SINCE}")
     until: params.Day | None = Field(None, description=f"Only bugs reported on {params.UNTIL}")
     sort: Sort = Field("-reported_at", description="Bugs without that time come last. `-` means descending.")
-    include: list[ListInclude] = Field([], description="Long texts that come with each bug.")
+    include: Annotated[list[ListInclude], *params.SEVERAL] = Field(
+        [], description="Long texts that come with each bug."
+    )
 
 
 class BugQuery(params.OfProducts, BugFilters):
@@ -50,7 +52,9 @@ class BugQuery(params.OfProducts, BugFilters):
 
 
 class BugParts(Schema):
-    include: list[Include] = Field([], description="What comes with the bug; may be repeated.")
+    include: Annotated[list[Include], *params.SEVERAL] = Field(
+        [], description="What comes with the bug; may be repeated."
+    )
 
 
 def _shown(rows: list[Document]) -> None:

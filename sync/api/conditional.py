@@ -7,7 +7,8 @@ The version is one statement over the products the caller may see. It changes wi
 
 * every transaction that wrote under a lease (``SyncLease.writes``, see ``Lease.prove``): tests, bugs, features, people;
 * every change of a row of a product or customer, also by those who need no lease (what is new, when it is due next);
-* the number of stale products, which time alone changes, and the day, which relative dates and windows count from.
+* the number of stale products, which time alone changes, and the day, which relative dates and windows count from;
+* what the caller may look at, the version of the program, and its settings.
 
 All products the caller may see are part of it, not only those of the answer: a test that is stored for one product
 may link bugs of another.
@@ -20,6 +21,7 @@ from functools import wraps
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.db.models import BigIntegerField, Count, Func, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -89,7 +91,21 @@ def version(caller: Access) -> str:
         **{f"stale_{part}": Count("pk", filter=freshness.when_stale((part,), now)) for part in freshness.PARTS},
     )
     visible = None if caller.customers is None else sorted(caller.customers)
-    return repr((now.date(), visible, sorted(found.items())))
+    return repr((now.date(), visible, _rights(caller), _configuration(), sorted(found.items())))
+
+
+def _rights(caller: Access) -> object:
+    """Some answers leave out what the caller may not look at."""
+    if caller.permissions is None and caller.user.is_superuser:
+        return "all"
+    mine = caller.user.get_all_permissions()
+    return sorted(mine if caller.permissions is None else mine & caller.permissions)
+
+
+def _configuration() -> object:
+    """The program and its settings: thresholds, weights and times to live are part of what is shown."""
+    names = (name for name in dir(settings) if name.startswith(("DESK_", "TESTIO_")))
+    return settings.VERSION, [(name, repr(getattr(settings, name))) for name in names]
 
 
 class _LastWrite(Func):
@@ -115,7 +131,7 @@ def _tag(*parts: str) -> str:
 
 def _knows(request: HttpRequest, tag: str) -> bool:
     known = parse_etags(request.headers.get("If-None-Match", ""))
-    return tag in known or tag.removeprefix("W/") in known or known == ["*"]
+    return tag in known or tag.removeprefix("W/") in known  # "*" would be true of what is not there, too
 
 
 def _unchanged(tag: str) -> HttpResponse:

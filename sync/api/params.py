@@ -58,9 +58,10 @@ def separate(values: Any) -> Any:
     return [part for value in values for part in (value.split(",") if isinstance(value, str) else [value])]
 
 
-_Several = (BeforeValidator(separate), Field(max_length=MOST_VALUES))
+#: Repeated, or several with commas: ``Annotated[list[Word], *SEVERAL]``.
+SEVERAL = (BeforeValidator(separate), Field(max_length=MOST_VALUES))
 
-Ids = Annotated[list[Id], *_Several]
+Ids = Annotated[list[Id], *SEVERAL]
 CustomerName = Annotated[str, Field(max_length=63, pattern=r"^[-a-zA-Z0-9_]+$", examples=["acme"])]
 #: Text to look for: PostgreSQL refuses NUL, and no name is longer.
 Text = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\u0000]*$")]
@@ -105,12 +106,12 @@ Severity = Annotated[str, *_words("severity", wording.BUG_SEVERITIES, _as_it_is,
 RejectionReason = Annotated[str, *_words("rejection reason", SENTENCES, _as_it_is, _plain)]
 PersonKind = Annotated[str, *_words("kind of person", Person.Kind.values, _as_it_is, _plain)]
 
-TestStatuses = Annotated[list[TestStatus], *_Several]
-TestingTypes = Annotated[list[TestingType], *_Several]
-BugStatuses = Annotated[list[BugStatus], *_Several]
-Severities = Annotated[list[Severity], *_Several]
-RejectionReasons = Annotated[list[RejectionReason], *_Several]
-PersonKinds = Annotated[list[PersonKind], *_Several]
+TestStatuses = Annotated[list[TestStatus], *SEVERAL]
+TestingTypes = Annotated[list[TestingType], *SEVERAL]
+BugStatuses = Annotated[list[BugStatus], *SEVERAL]
+Severities = Annotated[list[Severity], *SEVERAL]
+RejectionReasons = Annotated[list[RejectionReason], *SEVERAL]
+PersonKinds = Annotated[list[PersonKind], *SEVERAL]
 
 
 # Days -----------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Runs: start one, watch it, stop it; and how all the data stands."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -11,13 +11,13 @@ from ninja import Field, P, PathEx, Query, Router, Schema, Status
 from pydantic import ConfigDict, StrictBool
 
 from sync import customers, diagnostics, runs, summaries
-from sync.access import Request, require, seen
+from sync.access import NotHere, Request, require, seen
 from sync.access import customers as visible
 from sync.api import params
 from sync.api.conditional import Answer, documented, reads
 from sync.api.keyset import Column
 from sync.api.listing import Document, Listing
-from sync.models import Customer, SyncEvent, SyncPhase
+from sync.models import Customer, Product, SyncEvent, SyncPhase
 from sync.models.run import RUN_PREFIX
 from sync.pipeline import SyncImpossible, SyncOptions, plan_customer
 from sync.public_ids import find, public_id
@@ -32,15 +32,19 @@ _LOCATION = {"headers": {"Location": {"description": "The run.", "schema": {"typ
 
 
 class RunFilters(params.OfCustomer, params.ListQuery):
-    status: list[schemas.RunStatus] = Field([], description="Only these states; may be repeated.")
-    trigger: list[schemas.Trigger] = Field([], description="Only runs started so; may be repeated.")
+    status: Annotated[list[schemas.RunStatus], *params.SEVERAL] = Field(
+        [], description="Only these states; may be repeated."
+    )
+    trigger: Annotated[list[schemas.Trigger], *params.SEVERAL] = Field(
+        [], description="Only runs started so; may be repeated."
+    )
     since: params.Day | None = Field(None, description=f"Only runs that began on {params.SINCE}")
     until: params.Day | None = Field(None, description=f"Only runs that began on {params.UNTIL}")
     sort: Literal["started_at", "-started_at"] = Field("-started_at", description="`-` means descending.")
 
 
 class SyncOrder(Schema):
-    """What to sync and how; without anything: what is new or can have changed, of the default customer."""
+    """What to sync and how; `{}` means what is new or can have changed, of the default customer."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -91,6 +95,7 @@ def start_sync(
     """Start a sync; `Location` is the run to watch. With `dry_run` nothing is started, and the plan is the answer."""
     require(request, "sync.run_syncs")
     customer = customers.find(body.customer, visible(request.access))
+    _refuse_unknown(customer, body.product_ids)
     options = _options(body)
     if body.dry_run:
         return Status(200, summaries.plan(customer, plan_customer(customer, options)))
@@ -161,6 +166,15 @@ def _options(body: SyncOrder) -> SyncOptions:
         bugs=body.bugs,
         trigger=SyncEvent.Trigger.API,
     )
+
+
+def _refuse_unknown(customer: Customer, product_ids: list[int]) -> None:
+    """Products neither synced nor chosen in the customer's settings; before a first sync nothing is known."""
+    known = set(Product.objects.filter(customer=customer).values_list("pk", flat=True))
+    unknown = [pk for pk in product_ids if pk not in known | set(customer.product_ids)] if known else []
+    if unknown:
+        places = {f"product_ids.{product_ids.index(pk)}": f"Customer {customer} has no product {pk}." for pk in unknown}
+        raise NotHere(places)
 
 
 def _visible(request: Request) -> "QuerySet[SyncEvent]":

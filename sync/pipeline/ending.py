@@ -22,7 +22,7 @@ def settle(context: Context, lease: Lease, status: Status, error: str, *, full: 
         lease.prove()
         if status == Status.FAILED:
             schedule.failed(lease.product_id, error, full=full)
-        elif status == Status.CANCELLED and _is_unwanted(context.event):
+        elif status == Status.CANCELLED and _is_unwanted(context):
             schedule.cancelled(lease.product_id)
         elif status in (Status.CANCELLED, Status.INTERRUPTED):
             schedule.give_back(lease.product_id)
@@ -45,6 +45,9 @@ def settle_customer(context: Context, status: Status, *, listed: bool) -> None:
         schedule.products_not_listed(customer.pk)
 
 
-def _is_unwanted(run: SyncEvent) -> bool:
-    """Whether somebody cancelled it; a process that ends stops its runs too, but they are wanted all the same."""
-    return SyncEvent.objects.filter(pk=run.pk).exclude(cancel_requested_at=None).exists()
+def _is_unwanted(context: Context) -> bool:
+    """Whether somebody cancelled a background refresh, which would begin again at once. A process that ends stops
+    its runs too, but they are wanted all the same; and whoever cancels their own sync says nothing about refreshes."""
+    if context.options.trigger != SyncEvent.Trigger.BACKGROUND:
+        return False
+    return SyncEvent.objects.filter(pk=context.event.pk).exclude(cancel_requested_at=None).exists()

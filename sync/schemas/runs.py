@@ -99,6 +99,7 @@ class Standing(Document):
     customer: str = Field(examples=["acme"])
     paused_at: datetime | None
     paused_reason: str
+    left_alone: str = Field(description="Why nothing of it is refreshed in the background; empty where it is.")
     products: list[ProductStanding]
     last_run: str | None
 

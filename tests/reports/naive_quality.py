@@ -15,9 +15,9 @@ Json = dict[str, Any]
 
 def figures(wish: Wish) -> Json:
     """Everything the report counts, in the words people see."""
-    tests = [test for test in Test.objects.values() if _counts(test, wish)]
+    tests = [test for test in _rows(Test.objects.values()) if _counts(test, wish)]
     ids = {test["id"] for test in tests}
-    bugs = [bug for bug in Bug.objects.values() if bug["missing_since"] is None and bug["test_id"] in ids]
+    bugs = [bug for bug in _rows(Bug.objects.values()) if bug["missing_since"] is None and bug["test_id"] in ids]
     of_test = {test["id"]: test for test in tests}
     return {
         "total": _tally(tests, bugs),
@@ -32,6 +32,10 @@ def figures(wish: Wish) -> Json:
         "tests_by_month": Counter(_month(test) or NONE for test in tests),
         "tests_by_type": Counter(_type(test) or NONE for test in tests),
     }
+
+
+def _rows(rows: Iterable[Any]) -> list[Json]:
+    return list(rows)
 
 
 def same_of(report: QualityReport) -> Json:
@@ -107,7 +111,8 @@ def _status(bug: Json) -> str:
 
 
 def _type(test: Json) -> str:
-    return {None: "test case", "external": "custom"}.get(test["testing_type"], test["testing_type"])
+    stored = test["testing_type"]
+    return "test case" if stored is None else "custom" if stored == "external" else str(stored)
 
 
 def _month(test: Json) -> str:

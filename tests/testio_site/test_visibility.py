@@ -49,6 +49,10 @@ IN_PATHS: dict[str, Callable[[Side], object]] = {
 #: The same for parameters of a query.
 IN_QUERIES: dict[str, Callable[[Side], object]] = {
     "bug_id": lambda side: side.rows["bug"].pk,
+    "exclude_test_id": lambda side: side.rows["test"].pk,
+    "include_test_id": lambda side: side.rows["test"].pk,
+    "of_feature": lambda side: side.rows["feature"].pk,
+    "of_product": lambda side: side.rows["product"].pk,
     "customer": lambda side: side.customer.name,
     "feature_id": lambda side: side.rows["feature"].pk,
     "person_id": lambda side: side.rows["person"].pk,
@@ -61,18 +65,26 @@ IN_QUERIES: dict[str, Callable[[Side], object]] = {
     "username": lambda side: side.rows["person"].username,
 }
 #: Parameters of a query without which there is no answer.
-NEEDED = {"q": "bug"}
+NEEDED: dict[str, Callable[[Side], object]] = {"q": lambda _: "bug", "test_id": lambda side: side.rows["test"].pk}
+#: Operations that must be told what they are about, in one of several ways.
+ABOUT: dict[str, Callable[[Side], dict[str, object]]] = dict.fromkeys(
+    ("reports_read_quality_report", "reports_list_quality_tests", "reports_list_quality_bugs"),
+    lambda side: {"product_id": side.rows["product"].pk},
+)
 #: Parameters of a query that name no row: words, dates, how a list is to look.
 HARMLESS = {
-    "configuration_id", "count", "cursor", "has_user_stories", "include", "is_active", "kind", "known", "limit",
-    "max_age_days", "min_age_days", "missing", "product_type", "rejection_reason", "search", "severity", "since",
-    "sort", "stale", "status", "tag", "testing_type", "trigger", "type", "until",
+    "configuration_id", "count", "cursor", "field", "group_by", "has_user_stories", "include", "is_active", "kind",
+    "known", "limit",
+    "max_age_days", "min_age_days", "missing", "of_bug_status", "of_month", "of_severity", "of_test_status",
+    "of_testing_type", "period", "product_type", "rejection_reason", "search", "severity", "since",
+    "sort", "stale", "status", "tag", "testing_type", "tests", "trigger", "type", "until",
 }  # fmt: skip
 #: Bodies that name a row, by operation.
 BODIES: dict[str, Callable[[Side], object]] = {
     "problematic_map_tests": lambda side: {"test_ids": [side.rows["mapping"].test_id]},
     "problematic_retry": lambda side: {"product_id": side.rows["product"].pk},
     "problematic_clear": lambda side: {"product_ids": [side.rows["product"].pk], "customer": side.customer.name},
+    "reports_ask": lambda side: {"measures": ["bugs"], "filters": {"product": [side.rows["product"].pk]}},
     "reports_start_run": lambda side: {"report": side.rows["saved"].public_id, "format": "csv"},
     "sync_start_sync": lambda side: {"customer": side.customer.name, "product_ids": [side.rows["product"].pk]},
 }
@@ -80,11 +92,12 @@ BODIES: dict[str, Callable[[Side], object]] = {
 BODIES_FOR_ALL: dict[str, object] = {
     "problematic_retry": {"all": True},
     "problematic_clear": {"product_ids": []},
+    "reports_ask": {"measures": ["tests", "bugs"], "dimensions": ["product"]},
     "reports_start_run": {"report": "bugs", "format": "csv"},
     "sync_start_sync": {"dry_run": True},  # of the default customer
 }
 #: Answers that name nothing: numbers only, which the walk compares.
-OF_NOBODY = {"sync_read_diagnostics"}
+OF_NOBODY = {"sync_read_diagnostics", "reports_list_capabilities", "reports_read_thresholds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +140,8 @@ class Route:
 
     def call(self, client: Client, side: Side, body: object = None, **query: str) -> tuple[int, str]:
         """Status and body of the answer."""
-        words = {name: NEEDED[name] for name in self.needed} | query
+        words: dict[str, object] = {name: NEEDED[name](side) for name in self.needed}
+        words |= (ABOUT[self.name](side) if self.name in ABOUT else {}) | query
         address = f"{self.address(side)}?{urlencode(words)}" if words else self.address(side)
         sent = "" if body is None else json.dumps(body)
         answer: Any = client.generic(self.method, address, sent, content_type="application/json")
@@ -190,7 +204,7 @@ def _read_everything(client: Client, ours: Side) -> dict[str, str]:
     counted = {route.name: route.call(client, ours, count="true") for route in ROUTES if "count" in route.queries}
     answers |= {f"{name} counted": answer for name, answer in counted.items()}
     assert {name: answer for name, answer in answers.items() if answer[0] != 200} == {}
-    return {name: text for name, (_, text) in answers.items()}
+    return {name: re.sub(r'"made_at":"[^"]+"', "", text) for name, (_, text) in answers.items()}
 
 
 def _assert_there_is_nothing_of_theirs(route: Route, client: Client, theirs: Side, nobodys: Side) -> None:

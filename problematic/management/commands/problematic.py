@@ -105,7 +105,9 @@ class Command(DeskCommand):
         if options["json"]:
             self._print_documents(events)
             return 0
-        rows = listings.with_stored(listings.with_mapped(events.select_related("product").defer("product__raw")))
+        rows = listings.with_stored(
+            listings.with_mapped(events.select_related("product").defer("product__raw", "product__search"))
+        )
         width, said = self._width(), _NONE
         for event in rows.iterator(_CARDS):
             self.stdout.write(cards.card(event, width), ending="")

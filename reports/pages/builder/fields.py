@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import QueryDict
@@ -40,7 +40,7 @@ class Field:
 
     name: str
     label: str
-    kind: str
+    kind: str = "text"
     value: str = ""
     options: Sequence[Option] = ()
     suggestions: Sequence[str] = ()
@@ -121,36 +121,36 @@ def _resolved(property_: Mapping[str, Any], definitions: Mapping[str, Any]) -> d
 def _field(name: str, property_: Mapping[str, Any], value: Any, fault: str, access: Access) -> Field:
     label, hint = _label(name), str(property_.get("description", "")).replace("`", "")
     shown = property_.get("default") if value is None else value
-    common = {"name": name, "label": label, "hint": hint, "fault": fault}
+    field = Field(name, label, hint=hint, fault=fault)
     if name == "customer":
         names = visible.customers(access).order_by("name").values_list("name", flat=True)
-        return Field(**common, kind="choice", options=_options([(each, each) for each in names], shown), any="All")
+        return replace(field, kind="choice", options=_options([(each, each) for each in names], shown), any="All")
     if name == "product_id" and (products := _products(access)):
-        return Field(**common, kind="several", options=_options(products, shown))
-    return _typed(common, property_, shown)
+        return replace(field, kind="several", options=_options(products, shown))
+    return _typed(field, property_, shown)
 
 
-def _typed(common: dict[str, str], property_: Mapping[str, Any], shown: Any) -> Field:
+def _typed(field: Field, property_: Mapping[str, Any], shown: Any) -> Field:
     words = [w for w in property_.get("enum") or property_.get("items", {}).get("enum") or () if w not in _SEEN_AS]
     examples = [str(each) for each in property_.get("examples", ())]
     match property_.get("type"):
         case "boolean":
-            return Field(**common, kind="choice", options=_options([("true", "yes"), ("false", "no")], shown))
+            return replace(field, kind="choice", options=_options([("true", "yes"), ("false", "no")], shown))
         case "array" if words:
-            return Field(**common, kind="several", options=_options([(w, _spaced(w)) for w in words], shown))
+            return replace(field, kind="several", options=_options([(w, _spaced(w)) for w in words], shown))
         case "array":
             is_number = property_.get("items", {}).get("type") == "integer"
             text = (", " if is_number else "\n").join(map(_text, shown or ()))
-            return Field(**common, kind="text" if is_number else "lines", value=text, placeholder=_of(is_number))
+            return replace(field, kind="text" if is_number else "lines", value=text, placeholder=_of(is_number))
         case "object":
-            return Field(**common, kind="json", value=json.dumps(shown) if shown else "", placeholder="{}")
+            return replace(field, kind="json", value=json.dumps(shown) if shown else "", placeholder="{}")
         case "integer" | "number":
-            return Field(**common, kind="number", value="" if shown is None else str(shown))
+            return replace(field, kind="number", value="" if shown is None else str(shown))
     if words:
-        return Field(**common, kind="choice", options=_options([(w, _spaced(w)) for w in words], shown), any="Usual")
-    suggestions = _DAYS if common["name"] == "period" else examples
+        return replace(field, kind="choice", options=_options([(w, _spaced(w)) for w in words], shown), any="Usual")
+    suggestions = _DAYS if field.name == "period" else examples
     placeholder = examples[0] if examples else ""
-    return Field(**common, kind="text", value=_text(shown), suggestions=suggestions, placeholder=placeholder)
+    return replace(field, kind="text", value=_text(shown), suggestions=suggestions, placeholder=placeholder)
 
 
 def _of(is_number: bool) -> str:

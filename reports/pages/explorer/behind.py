@@ -113,7 +113,7 @@ def _after(found: "QuerySet[Any]", after: str) -> "QuerySet[Any]":
 
 
 def _long(found: "QuerySet[Any]") -> tuple[str, ...]:
-    return ("raw", "test__raw") if found.model is Bug else ("raw", "product__raw")
+    return ("raw", "test__raw", "test__search") if found.model is Bug else ("raw", "product__raw", "product__search")
 
 
 def _url(request: Request, after: int | None) -> str:

@@ -6,9 +6,9 @@ from datetime import timedelta
 from reports.metrics import DIMENSIONS, Cell, Measure, Row
 from reports.metrics.answer import Values
 from reports.metrics.measures import Unit
-from reports.pages import cells as shown_cells
 from reports.pages.charts import PALETTE, Chart, Number, Series
-from reports.pages.explorer.pivot import Pivot, is_time, title
+from reports.pages.explorer.pivot import Pivot, is_time, named, title
+from sync import wording
 from sync.dates import name_of_period, period_of
 
 #: Bars and points that can still be told apart.
@@ -16,6 +16,8 @@ MOST_POINTS = 30
 MOST_TIMES = 120
 #: Names longer than this do not fit under a bar.
 _LONG = 14
+#: What became of bugs has colours of its own on every page.
+_OUTCOMES = {"accepted": "accepted", "auto_accepted": "auto", "rejected": "rejected", wording.OPEN: "open"}
 #: Figures of which parts make a whole, so that bars may stand on each other.
 _ADD_UP = ("bugs", "severity_score")
 
@@ -68,7 +70,7 @@ def _without_gaps(pivot: Pivot) -> Iterator[Row]:
 
 
 def _point(cells: Sequence[Cell]) -> str:
-    return " · ".join(shown_cells.title(cell.label, "(none)", 28) for cell in cells) or "All"
+    return " · ".join(named(cell, 28) for cell in cells) or "All"
 
 
 def _points_note(pivot: Pivot, rows: Sequence[Row]) -> str:
@@ -80,7 +82,7 @@ def _columns(pivot: Pivot, rows: Sequence[Row]) -> tuple[list[Series], str, str]
     measure = pivot.asked.asked_measures[0]
     shown = pivot.across[-len(PALETTE) :] if is_time(DIMENSIONS[pivot.asked.columns]) else pivot.across[: len(PALETTE)]
     series = [
-        Series(shown_cells.title(cell.label, "(none)", 28), colour, _of_column(pivot, rows, cell, measure))
+        Series(named(cell, 28), _OUTCOMES.get(cell.label, colour), _of_column(pivot, rows, cell, measure))
         for cell, colour in zip(shown, PALETTE, strict=False)
     ]
     notes = [f"{measure.title} only." if len(pivot.asked.measures) > 1 else ""]

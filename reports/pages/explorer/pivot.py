@@ -52,6 +52,7 @@ class Head:
     text: str
     title: str
     span: int = 1
+    is_inner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def ask(asked: Asked, access: Access) -> Pivot:
 
 def sheet(pivot: Pivot, path: str) -> Sheet:
     asked = pivot.asked
-    groups = [shown_cells.title(cell.label, NONE, 32) for cell in pivot.across]
+    groups = [named(cell, 32) for cell in pivot.across]
     columns = _measure_columns(asked, path, sortable=not groups)
     return Sheet(
         caption=title(asked),
@@ -154,15 +155,20 @@ def _with_heads(rows: Sequence[Row]) -> Iterator[tuple[list[Head], Row]]:
     for _, group in groupby(rows, key=lambda row: row.cells[:1]):
         together = list(group)
         for place, row in enumerate(together):
-            heads = [_head(cell) for cell in row.cells]
-            if len(heads) > 1:
-                heads = [replace(heads[0], span=len(together)), *heads[1:]] if place == 0 else heads[1:]
-            yield heads, row
+            first, *inner = [_head(cell, place > 0) for place, cell in enumerate(row.cells)] or [Head("", "")]
+            heads = [replace(first, span=len(together)), *inner] if inner else [first]
+            yield (heads if place == 0 or not inner else inner), row
 
 
-def _head(cell: Cell) -> Head:
-    text = shown_cells.title(cell.label, NONE, 70)
-    return Head(text, cell.label if text != cell.label else "")
+def _head(cell: Cell, is_inner: bool) -> Head:
+    text = named(cell, 70)
+    return Head(text, cell.label if len(cell.label) > 70 else "", is_inner=is_inner)
+
+
+def named(cell: Cell, length: int) -> str:
+    """What a group is called, short; TestIO's words with blanks, and names as they are."""
+    is_word = isinstance(cell.key, str) and cell.key == cell.key.lower()
+    return shown_cells.title(cell.label.replace("_", " ") if is_word else cell.label, NONE, length)
 
 
 def _numbers(pivot: Pivot, row: Row) -> list[Number]:

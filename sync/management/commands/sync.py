@@ -176,10 +176,9 @@ def _standing(each: dict[str, Any]) -> list[RenderableType]:
         counts = (str(row["tests"]), str(row["bugs"]))
         table.add_row(row["name"], *counts, *times, summaries.next_refresh(row), row["lease"])
     said = [f"- {row['name']}: {row['last_error']}" for row in each["products"] if row["failures"]]
-    if each["paused_at"]:
-        said.append(
-            f"Not refreshed in the background since {summaries.when(each['paused_at'])}: {each['paused_reason']}"
-        )
+    if each["left_alone"]:
+        since = f" since {summaries.when(each['paused_at'])}" if each["paused_at"] else ""
+        said.append(f"Not refreshed in the background{since}: {each['left_alone']}")
     return [table, *said, f"Last run: {each['last_run'] or 'none yet'}"]
 
 

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
@@ -29,3 +29,14 @@ def elsewhere(db: None) -> Scene:
     """The same at another customer."""
     other: Customer = CustomerFactory.create(name="other")
     return stage(other, ended=timezone.now() - timedelta(days=3))
+
+
+@pytest.fixture
+def member(scene: Scene) -> Client:
+    """Somebody who may look at everything, of the scene's customer alone."""
+    user = User.objects.create(username="somebody")
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    scene.product.customer.members.add(user)
+    client = Client()
+    client.force_login(user)
+    return client

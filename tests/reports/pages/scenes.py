@@ -35,6 +35,10 @@ class Scene:
             "test": f"/tests/{self.test.pk}/",
             "bug": f"/bugs/{self.bug.pk}/",
             "search": "/search/?q=button",
+            "metrics": "/metrics/?measure=bugs&measure=rejection&rows=product&then=severity&columns=bug_status",
+            "rows": "/metrics/rows/?of=bugs",
+            "reports": "/reports/",
+            "report": "/reports/quality/?set=1&customer=" + self.product.customer.name,
         }
 
 

@@ -57,7 +57,7 @@ def test_what_has_not_changed_is_not_sent_again(path: str) -> None:
 def test_each_change_of_what_is_shown_changes_the_version() -> None:
     product = ProductFactory.create()
     SyncLease.objects.create(product=product)
-    caller = Access(User())
+    caller = Access(User.objects.create_user("tess"))
     seen = [version(caller)]
     changes: tuple[Callable[[], object], ...] = (
         lambda: write(product),
@@ -77,7 +77,7 @@ def test_each_change_of_what_is_shown_changes_the_version() -> None:
 def test_time_alone_makes_data_stale_and_so_changes_the_answer() -> None:
     now = timezone.now().replace(hour=12)
     ProductFactory.create(**dict.fromkeys(("features_synced_at", "tests_synced_at", "bugs_synced_at"), now))
-    caller = Access(User())
+    caller = Access(User.objects.create_user("tess"))
     with time_machine.travel(now, tick=False) as clock:
         fresh = version(caller)
         clock.shift(timedelta(minutes=30))

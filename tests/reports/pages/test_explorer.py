@@ -1,0 +1,137 @@
+"""The explorer: what it shows is what the cube says, and every number leads to as many rows."""
+
+import re
+from html import unescape
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import QueryDict
+from django.test import Client
+
+from reports.metrics import Query, answer
+from reports.pages.explorer import drawing, pivot
+from reports.pages.explorer.asked import Asked
+from sync.access import Access
+from tests.reports import small_world
+from tests.reports.pages.scenes import Scene
+
+pytestmark = pytest.mark.django_db
+
+EVERYTHING = Access(User(username="operator", is_superuser=True))
+
+
+def _asked(address: str) -> Asked:
+    return Asked.read(QueryDict(address))
+
+
+def _shown(client: Client, address: str) -> str:
+    response = client.get(address)
+    assert response.status_code == 200, (address, response.content[:300])
+    return response.content.decode()
+
+
+def test_an_address_says_the_whole_question_and_comes_back_the_same() -> None:
+    asked = _asked(
+        "measure=rejection&measure=bugs&rows=product&then=severity&columns=month&severity=high&severity=low"
+        "&since=2026-01&until=2026-03&dated_by=reported_at&compare=yes&sort=-bugs&limit=50&view=chart"
+    )
+    assert _asked(asked.url("/").partition("?")[2]) == asked
+    assert (asked.rows, asked.columns, asked.filters) == (
+        ("product", "severity"),
+        "month",
+        {"severity": ("high", "low")},
+    )
+
+
+def test_odd_addresses_ask_something_sensible() -> None:
+    assert _asked("") == Asked()
+    odd = _asked(
+        "measure=nonsense&rows=bug&then=product&columns=product&limit=9999999&view=x&sort=-nothing&severity=%00"
+    )
+    assert (odd.rows, odd.columns, odd.limit, odd.view, odd.sort, odd.filters) == (("product",), "", 25, "both", "", {})
+    assert _asked("made=report_sum&field=minutes").measures == ("report_sum:minutes",)
+
+
+def test_every_number_of_a_pivot_is_the_cubes_and_leads_to_as_many_rows(reader: Client) -> None:
+    small_world.build(tests=14, bugs=40)
+    for address in (
+        "measure=tests&measure=bugs&rows=product&columns=bug_status",
+        "measure=bugs&measure=tests&rows=feature&then=platform&columns=testing_type&test_status=any",
+        "measure=tests&measure=bugs&rows=known&columns=quarter",
+        "measure=bugs&rows=browser&columns=tester&severity=low&severity=(none)",
+    ):
+        asked = _asked(address)
+        found = pivot.ask(asked, EVERYTHING)
+        whole = {
+            row.cells: row.values for row in answer(Query(asked.measures, asked.dimensions, asked.filters), None).rows
+        }
+        assert {cells: row.values for cells, row in found.crossed.items()} == whole
+        sheet = pivot.sheet(found, "/metrics/")
+        numbers = [number for line in sheet.lines for number in line.numbers if number.url]
+        for number in (*numbers[:: max(1, len(numbers) // 6)], *[each for each in sheet.total if each.url][-2:]):
+            page = reader.get(number.url)
+            assert (number.url, page.context["pager"].sentence.split()[-2]) == (number.url, number.text)
+
+
+def test_the_page_has_the_pivot_its_totals_and_the_notes(reader: Client, scene: Scene) -> None:
+    page = _shown(reader, "/metrics/?measure=bugs&measure=rejection&rows=product&columns=bug_status")
+    assert [text in page for text in ("Shop of acme", "40.0%", "Total", "Executed tests only", "auto accepted")] == [
+        True
+    ] * 5
+    assert "Nothing is counted here" in _shown(reader, "/metrics/?measure=bugs&since=2001&until=2001")
+    assert "is not a period that can be read" in unescape(_shown(reader, "/metrics/?measure=bugs&since=whenever"))
+
+
+def test_a_comparison_names_the_period_before(reader: Client, scene: Scene) -> None:
+    page = _shown(reader, "/metrics/?measure=bugs&rows=product&since=last+30+days&until=last+30+days&compare=yes")
+    assert re.findall(r"0 before", page) == ["0 before"] * 2
+    assert "Give both" in _shown(reader, "/metrics/?measure=bugs&since=2026&compare=yes")
+
+
+def test_filters_are_added_by_name_and_taken_away(reader: Client, scene: Scene) -> None:
+    added = reader.get("/metrics/", {"measure": "bugs", "rows": "severity", "add": "product", "value": "shop of acme"})
+    assert (added.status_code, added["Location"]) == (
+        302,
+        f"/metrics/?measure=bugs&rows=severity&product={scene.product.pk}",
+    )
+    page = _shown(reader, added["Location"])
+    assert "Product: <strong>Shop of acme</strong>" in page
+    assert "There is no product &quot;nothing&quot;" in _shown(
+        reader, "/metrics/?measure=bugs&add=product&value=nothing"
+    )
+    assert '<option value="critical">' in _shown(reader, "/metrics/values/?add=severity")
+    assert f'<option value="{scene.product.name}">' in _shown(reader, "/metrics/values/?add=product&measure=bugs")
+
+
+def test_names_of_what_one_may_not_see_are_not_told(scene: Scene, elsewhere: Scene, member: Client) -> None:
+    page = _shown(member, f"/metrics/?measure=bugs&rows=product&product={elsewhere.product.pk}")
+    assert ("Shop of other" in page, "Nothing is counted here" in page) == (False, True)
+    assert "Shop of other" not in _shown(member, "/metrics/values/?add=product&measure=bugs")
+    behind = member.get("/metrics/rows/?of=bugs").context
+    assert (behind["pager"].sentence, str(elsewhere.bug.pk) in str(behind["table"])) == ("5 bugs", False)
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"), [("csv", b"product,bugs"), ("xlsx", b"PK"), ("pdf", b"%PDF"), ("json", b"{")]
+)
+def test_the_answer_comes_as_a_file(reader: Client, scene: Scene, form: str, begins: bytes) -> None:
+    response = reader.get(f"/metrics/file/{form}/?measure=bugs&rows=product")
+    assert (response.status_code, response.content.removeprefix(b"\xef\xbb\xbf")[: len(begins)]) == (200, begins)
+    assert response["Content-Disposition"].startswith('attachment; filename="metrics-')
+    assert reader.get("/metrics/file/docx/?measure=bugs").status_code == 404
+
+
+def test_a_line_has_the_months_without_anything(reader: Client) -> None:
+    small_world.build(tests=14, bugs=40)
+    chart = drawing.chart(pivot.ask(_asked("measure=bugs&measure=rejection&rows=month&limit=250"), EVERYTHING))
+    months = [point for point in chart.points if point != "(none)"]
+    numbered = [int(point[:4]) * 12 + int(point[5:]) for point in months]
+    assert (chart.kind, numbered) == ("line", list(range(numbered[0], numbered[0] + len(numbered))))
+    missing = [index for index, bugs in enumerate(chart.series[0].values) if bugs == 0]
+    assert [chart.series[1].values[index] for index in missing] == [None] * len(missing)
+
+
+def test_whoever_lacks_a_permission_is_told_so(client: Client, scene: Scene) -> None:
+    client.force_login(User.objects.create(username="nobody"))
+    addresses = ("/metrics/", "/metrics/rows/", "/metrics/file/csv/", "/metrics/values/", "/reports/", "/reports/bugs/")
+    assert [client.get(address).status_code for address in addresses] == [403] * len(addresses)

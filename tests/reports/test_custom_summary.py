@@ -1,0 +1,134 @@
+"""Custom reports summed up: numbers, categories and text told apart, and nothing counted that is not there."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.custom import fields
+from reports.custom.answers import answers, number
+from reports.custom.fields import FieldKind
+from reports.metrics import Query, answer
+from reports.schemas.custom_reports import CustomReportSummary
+from sync.models import Test
+from tests.factories import BugFactory, CustomReportFactory, TestFactory
+from tests.sync.api.calling import V1, as_published, reader, refusal
+
+
+def filed(test: Test, *values: Any, key: str = "stars", **more: Any) -> None:
+    for value in values:
+        data = [{"key": key, "value": value}, *({"key": name, "value": each} for name, each in more.items())]
+        CustomReportFactory.create(bug=BugFactory.create(test=test, severity="custom"), data=data)
+
+
+def summary(**asked: Any) -> Any:
+    return as_published(reader().get(f"{V1}/custom-reports/summary", asked), CustomReportSummary)
+
+
+def field(told: Any, name: str = "stars") -> Any:
+    return next(each for each in told["fields"] if each["name"] == name)
+
+
+@pytest.mark.django_db
+def test_the_count_of_a_numeric_field_counts_numbers_only_and_the_cube_agrees() -> None:
+    test = TestFactory.create()
+    filed(test, 4, "3.5", "12", "5", "1", "1", "2", "2", "good", None, " ")
+    stars = field(summary(test_id=test.pk))
+    assert (stars["kind"], stars["count"], stars["not_numbers"], stars["answered"], stars["missing"]) == (
+        "numeric", 8, 1, 9, 2,
+    )  # fmt: skip
+    cube = answer(Query(("report_values:stars", "report_average:stars", "report_maximum:stars")), None).totals
+    assert [stars["count"], stars["average"], stars["maximum"]] == list(cube.values())
+
+
+@pytest.mark.django_db
+def test_missing_answers_are_a_group_called_none() -> None:
+    test = TestFactory.create()
+    filed(test, "Violation", "Violation", None, key="kind")
+    filed(test, "4", key="stars")
+    told = summary(group_by="kind")
+    assert [(each["values"], each["reports"]) for each in told["groups"]] == [(["(none)"], 2), (["Violation"], 2)]
+    assert field(told, "kind")["values"] == [{"value": "Violation", "count": 2}, {"value": "(none)", "count": 2}]
+
+
+@pytest.mark.django_db
+def test_groups_of_two_levels_the_largest_first() -> None:
+    first, second = TestFactory.create(title="One"), TestFactory.create(title="")
+    filed(first, "a", "a", "b", key="kind")
+    filed(second, "a", key="kind")
+    told = summary(group_by=["test", "kind"])
+    assert [(each["values"], each["reports"]) for each in told["groups"]] == [
+        ([str(first.pk), "a"], 2), ([str(first.pk), "b"], 1), ([str(second.pk), "a"], 1),
+    ]  # fmt: skip
+    assert [each["labels"][0] for each in told["groups"]] == ["One", "One", str(second.pk)]
+    assert told["total_groups"] == 3
+    assert sum(each["reports"] for each in told["groups"]) == told["reports"]
+
+
+@pytest.mark.django_db
+def test_a_field_keeps_its_kind_in_every_group() -> None:
+    test = TestFactory.create()
+    filed(test, "1", "2", "3", "4", "5", "6", "7", "8", kind="big")
+    filed(test, "many", kind="small")
+    groups = {each["values"][0]: field(each) for each in summary(group_by="kind")["groups"]}
+    assert {name: each["kind"] for name, each in groups.items()} == {"big": "numeric", "small": "numeric"}
+    assert (groups["small"]["count"], groups["small"]["average"]) == (0, None)
+
+
+@pytest.mark.django_db
+def test_a_field_called_test_can_be_grouped_by() -> None:
+    filed(TestFactory.create(), "x", key="test")
+    assert summary(group_by="field:test")["groups"][0]["values"] == ["x"]
+
+
+@pytest.mark.django_db
+def test_unknown_references_are_404_and_fields_nobody_has_are_refused() -> None:
+    mine, other = TestFactory.create(), TestFactory.create()
+    filed(mine, 1)
+    client = reader(mine.product.customer)
+    address = f"{V1}/custom-reports/summary"
+    for asked in (f"test_id={other.pk}", "test_id=99999999", f"product_id={other.product_id}"):
+        assert client.get(f"{address}?{asked}").status_code == 404, asked
+    for asked in ("field=nobody", "group_by=nobody"):
+        response = client.get(f"{address}?{asked}")
+        assert (response.status_code, response.json()["errors"][0]["field"]) == (409, "parameters.field")
+    assert list(refusal(client.get(f"{address}?group_by=a&group_by=b&group_by=c"))) == ["group_by"]
+    assert client.get(f"{address}?group_by=stars&group_by=stars").json()["group_by"] == ["stars"]
+    told = client.get(address).json()
+    assert (told["reports"], told["configuration_id"]) == (1, "41")
+
+
+def test_without_any_value_a_field_is_a_category_nobody_chose() -> None:
+    told = fields.summary("x", fields.kind_of([]), [None, None])
+    assert (told.kind, told.answered, told.missing, told.values) == (FieldKind.CATEGORICAL, 0, 2, [])
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1e5", "٤", "1_000", " 4", "4\n", "", "--1", "."])
+def test_what_only_a_computer_would_call_a_number_is_none(text: str) -> None:
+    assert number(text) is None
+
+
+def test_the_first_of_several_answers_to_one_question_counts() -> None:
+    data = [
+        {"key": "a", "value": "1"},
+        {"key": "a", "value": "2"},
+        {"key": None},
+        "odd",
+        {"key": "b", "value": [1, "x"]},
+    ]
+    assert answers(data) == {"a": "1", "b": "1, x"}
+
+
+@given(st.lists(st.decimals(min_value=-1000, max_value=1000, places=2), min_size=1, max_size=40))
+def test_every_number_is_in_exactly_one_bucket(numbers: list[Decimal]) -> None:
+    buckets = fields.distribution(numbers)
+    assert sum(bucket.count for bucket in buckets) == len(numbers)
+    assert [buckets[0].lowest, buckets[-1].highest] == [float(min(numbers)), float(max(numbers))]
+
+
+def test_few_whole_numbers_are_counted_one_by_one() -> None:
+    assert [(each.label, each.count) for each in fields.distribution([Decimal(-2), Decimal(4), Decimal("4.0")])] == [
+        ("-2", 1), ("4", 2),
+    ]  # fmt: skip

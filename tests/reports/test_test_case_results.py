@@ -1,0 +1,80 @@
+"""Test cases: all that are defined count, only what failed is failed, and nothing run means nothing known."""
+
+from typing import Any
+
+import pytest
+
+from reports.schemas.test_cases import TestCaseResults
+from tests.factories import MARCH, TestCaseFactory, TestCaseResultFactory, TestFactory, TestFreshnessFactory
+from tests.sync.api.calling import V1, as_published, reader
+
+pytestmark = pytest.mark.django_db
+RESULTS = f"{V1}/test-case-results"
+
+
+def results(**asked: Any) -> Any:
+    return as_published(reader().get(RESULTS, asked), TestCaseResults)
+
+
+def test_blocked_and_skipped_executions_are_neither_passed_nor_failed() -> None:
+    test = TestFactory.create(testing_type=None)
+    for number in (1, 2, 3):
+        TestCaseFactory.create(test=test, testio_id=number)
+    for status in ("passed", "passed", "failed", "blocked", "skipped"):
+        TestCaseResultFactory.create(test=test, test_case_id=1, status=status)
+    (told,) = results(test_id=test.pk)["tests"]
+    assert (told["executions"], told["passed"], told["failed"], told["other"], told["pass_rate"]) == (5, 2, 1, 2, 0.4)
+    assert (told["total_cases"], told["never_executed"], told["cases"]) == (3, 2, None)
+
+
+def test_without_executions_the_pass_rate_is_null() -> None:
+    test = TestFactory.create(testing_type=None)
+    TestCaseFactory.create(test=test)
+    told = results(test_id=test.pk)
+    assert (told["tests"][0]["total_cases"], told["tests"][0]["pass_rate"], told["total"]["pass_rate"]) == (
+        1,
+        None,
+        None,
+    )
+
+
+def test_skipped_tests_are_listed_with_the_reason() -> None:
+    coverage = TestFactory.create(testing_type="external")
+    gone = TestFactory.create(testing_type=None, missing_since=MARCH)
+    unread = TestFactory.create(testing_type=None)
+    empty = TestFreshnessFactory.create(test__testing_type=None, results_synced_at=MARCH).test
+    told = results(test_id=",".join(str(each.pk) for each in (coverage, gone, unread, empty)))
+    assert (told["tests"], {each["test_id"]: each["reason"] for each in told["skipped"]}) == (
+        [],
+        {
+            coverage.pk: "It is a custom test; only test-case tests have test cases.",
+            gone.pk: "TestIO has this test no more.",
+            unread.pk: "Its results were not read from TestIO yet.",
+            empty.pk: "TestIO has no test cases of it.",
+        },
+    )
+
+
+def test_cases_come_with_their_executions_also_those_no_definition_is_left_of() -> None:
+    test = TestFactory.create(testing_type=None)
+    TestCaseFactory.create(test=test, testio_id=1, title="Log in")
+    TestCaseFactory.create(test=test, testio_id=2, missing_since=MARCH)
+    for case, status in ((1, "failed"), (2, "passed"), (None, "passed")):
+        TestCaseResultFactory.create(test=test, test_case_id=case, status=status, tester="tess")
+    (told,) = results(test_id=test.pk, include="cases")["tests"]
+    names = ("id", "title", "is_defined", "passed", "failed")
+    assert [tuple(each[name] for name in names) for each in told["cases"]] == [
+        (1, "Log in", True, 0, 1), (2, "", False, 1, 0), (None, "", False, 1, 0),
+    ]  # fmt: skip
+    assert (told["total_cases"], told["never_executed"], told["executions"]) == (1, 0, 3)
+
+
+def test_a_test_that_is_not_there_or_not_yours_is_404() -> None:
+    mine, other = TestFactory.create(), TestFactory.create()
+    client = reader(mine.product.customer)
+    assert [client.get(f"{RESULTS}?test_id={pk}").status_code for pk in (mine.pk, other.pk, 99999999)] == [
+        200,
+        404,
+        404,
+    ]
+    assert client.get(RESULTS).status_code == 422
