@@ -7,7 +7,7 @@ once. By convention an operation takes its query parameters as ``query: Query[So
 import logging
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
@@ -82,16 +82,20 @@ class DeskAPI(NinjaAPI):
 
 
 def refuse_unknown_parameters(operation: Callable[..., Any]) -> Callable[..., Any]:
-    """A parameter nobody reads is a mistake: answering as if it were not there would be a wrong answer."""
+    """A parameter nobody reads is a mistake, and so is a second value where one is read: answering as if it were not
+    there would be a wrong answer."""
     hint = get_type_hints(operation, include_extras=True).get("query")
-    known = set(get_args(hint)[0].model_fields) if hint else set()
+    fields = get_args(hint)[0].model_fields if hint else {}
+    known = {name: get_origin(field.annotation) is list for name, field in fields.items()}
     hint_for_people = f"It knows: {', '.join(sorted(known))}." if known else "It knows none."
 
     @wraps(operation)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if unknown := sorted(set(request.GET) - known):
+        if unknown := sorted(set(request.GET) - known.keys()):
             reason = f"This address knows no such parameter. {hint_for_people}"
             raise ValidationError([{"loc": ("query", name), "msg": reason} for name in unknown])
+        if repeated := [name for name, values in request.GET.lists() if len(values) > 1 and not known[name]]:
+            raise ValidationError([{"loc": ("query", name), "msg": "Give it once."} for name in repeated])
         return operation(request, *args, **kwargs)
 
     return checked

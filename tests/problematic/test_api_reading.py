@@ -205,6 +205,7 @@ def test_an_event_that_is_not_there_is_not_found(admin_client: Client, name: str
     [
         ("limit=0", "limit"),
         ("limit=201", "limit"),
+        ("limit=1&limit=2", "limit"),
         ("product_id=x", "product_id.0"),
         ("product_id=99999999999999999999", "product_id.0"),
         ("status=broken", "status.0"),

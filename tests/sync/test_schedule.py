@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from sync import schedule
-from sync.models import Customer
+from sync.models import Customer, Product
 from tests.factories import ProductFactory
 from tests.sync.refresh.rows import DAY, HOUR, MINUTE, change, customer_with_token, stored, wait_of
 
@@ -87,3 +87,16 @@ def test_a_complete_reading_that_was_cancelled_waits_as_long_as_the_refresh() ->
 def test_settling_a_product_that_was_removed_does_nothing() -> None:
     schedule.failed(1, "gone", full=False)
     schedule.give_back()
+
+
+@pytest.mark.django_db
+def test_a_shorter_interval_holds_at_once_for_what_waits_and_leaves_back_off_alone() -> None:
+    waiting, failing = (ProductFactory.create(customer=customer_with_token()) for _ in range(2))
+    Product.objects.filter(pk=failing.pk).update(customer=waiting.customer)
+    for product in (waiting, failing):
+        change(product, next_sync_at=datetime(2099, 1, 1, tzinfo=UTC))
+    change(failing, failures=3)
+    waiting.customer.refresh_interval = 60
+    schedule.shorten(waiting.customer)
+    assert wait_of(waiting) <= timedelta(seconds=60)
+    assert wait_of(failing) > HOUR

@@ -9,10 +9,11 @@ from uuid import uuid4
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import InternalError, connection, transaction
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from sync import leases
 from sync.access import Access
@@ -148,3 +149,25 @@ def test_inside_a_snapshot_nothing_changes_and_nothing_can_be_changed() -> None:
     assert Test.objects.get().title == "after"
     with pytest.raises(InternalError, match="read-only"), snapshot():
         test.delete()
+
+
+@pytest.mark.django_db
+def test_a_caller_who_may_look_at_less_is_not_told_that_nothing_changed() -> None:
+    user = User.objects.create_user("tess")
+    user.user_permissions.add(*Permission.objects.filter(codename__in=("view_product", "view_bug")))
+    before = version(Access(User.objects.get(pk=user.pk)))
+    user.user_permissions.remove(Permission.objects.get(codename="view_bug"))
+    assert version(Access(User.objects.get(pk=user.pk))) != before
+
+
+@pytest.mark.django_db
+def test_other_settings_make_another_answer(settings: Settings) -> None:
+    caller = Access(User.objects.create_user("tess"))
+    before = version(caller)
+    settings.DESK_API_REQUESTS_PER_MINUTE = 7
+    assert version(caller) != before
+
+
+@pytest.mark.django_db
+def test_what_is_not_there_is_never_unchanged() -> None:
+    assert ask(reader(), "/products/999999", "*").status_code == 404

@@ -16,7 +16,7 @@ from sync.sandbox import SandboxServer, World
 from sync.schemas import runs as schemas
 from tests.factories import CustomerFactory, ProductFactory
 from tests.sync.api.calling import V1, as_published, reader, refusal, rows
-from tests.sync.support import make_customer, wait_until, world_of
+from tests.sync.support import make_customer, sync, wait_until, world_of
 
 pytestmark = pytest.mark.django_db
 
@@ -106,6 +106,37 @@ def test_contradictions_and_customers_without_a_token_are_refused_with_a_reason(
 def test_what_a_sync_is_asked_for_is_checked_by_name(operator: Client) -> None:
     refused = _post(operator, "/sync", {"mode": "nuke", "since": "Q3 2024", "speed": "fast"})
     assert set(refusal(refused)) == {"mode", "since", "speed"}
+
+
+def test_products_that_are_not_the_customers_are_named(operator: Client) -> None:
+    customer = ProductFactory.create(pk=12, customer__name="acme", customer__is_default=True).customer
+    answer = _post(operator, "/sync", {"product_ids": [12, 999_999], "dry_run": True})
+    assert (answer.status_code, answer.json()["errors"]) == (
+        404,
+        [{"field": "product_ids.1", "reason": f"Customer {customer} has no product 999999."}],
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_sync_a_moment_after_the_first_is_told_to_wait(operator: Client, sandbox: SandboxServer) -> None:
+    customer = make_customer(sandbox, is_default=True)
+    sync(customer)
+    sandbox.faults.set(latency_ms=300)
+    first, second = _post(operator, "/sync"), _post(operator, "/sync")
+    assert (first.status_code, second.status_code, second.json()["type"]) == (202, 409, "/problems/busy")
+    assert int(second["Retry-After"]) >= 1
+    _ended(first.json()["event_id"])
+    assert SyncEvent.objects.count() == 2
+
+
+@pytest.mark.parametrize("query", ["status=succeeded&status=partial", "status=succeeded,partial"])
+def test_several_values_are_repeated_or_separated_by_commas(operator: Client, query: str) -> None:
+    customer = CustomerFactory.create()
+    _run(customer)
+    _run(customer, status="partial")
+    _run(customer, status="failed")
+    shown = rows(operator.get(f"{V1}/sync/events?{query}"), "events")
+    assert sorted(row["status"] for row in shown) == ["partial", "succeeded"]
 
 
 def test_only_an_operator_starts_and_cancels(operator: Client) -> None:

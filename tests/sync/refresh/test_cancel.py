@@ -83,3 +83,16 @@ def test_who_asked_first_is_remembered(transactional_db: None) -> None:
     assert [runs.request_cancel(event, user) for user in (first, second)] == [True, True]
     event.refresh_from_db()
     assert event.cancel_requested_by == first
+
+
+def test_cancelling_a_sync_somebody_started_says_nothing_about_the_background_refresh(
+    customer: Customer, sandbox: SandboxServer
+) -> None:
+    sync(customer)
+    product = Product.objects.order_by("pk")[0]
+    change(product, next_sync_at=Now() - HOUR)
+    due = stored(product).next_sync_at
+    cancel_when_tests_are_read(sandbox, None)
+    sandbox.faults.set(latency_ms=1_000)
+    assert sync(customer, mode=SyncEvent.Mode.FULL).status == "cancelled"
+    assert stored(product).next_sync_at == due
