@@ -117,6 +117,11 @@ def put_off(product_id: int, seconds: int, *, full: bool) -> None:
     _claimed(product_id).update(claimed_at=None, **times)
 
 
+def let_go(product_id: int) -> None:
+    """Claimed in vain: whoever wants it refreshed again, like a customer switched on again, need not wait for that."""
+    _claimed(product_id).update(claimed_at=None)
+
+
 def give_back(*product_ids: int) -> None:
     """Claimed and not refreshed: due again at once, for whoever claims next."""
     _claimed(*product_ids).update(claimed_at=None, next_sync_at=Now())

@@ -57,6 +57,7 @@ def refresh_product(product_id: int, *, full: bool = False, stop: threading.Even
     if product is None:
         return Outcome(Kind.SKIPPED, f"Product {product_id} is not stored any more.")
     if sentence := _reason_to_skip(product, full=full):
+        schedule.let_go(product_id)
         return Outcome(Kind.SKIPPED, sentence)
     if stop is not None and stop.is_set():
         schedule.give_back(product_id)

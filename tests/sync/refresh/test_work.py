@@ -288,3 +288,14 @@ def test_a_phase_that_failed_leaves_its_time_and_the_product_stays_stale(
     assert list(Product.objects.stale("features")) == [row]
     assert not Product.objects.stale("tests").filter(pk=row.pk).exists()
     assert Test.objects.filter(product=row).exists()
+
+
+def test_a_claim_of_a_customer_that_was_switched_off_in_between_is_let_go(customer: Customer) -> None:
+    sync(customer)
+    product = the_products(customer)[0]
+    change(product, next_sync_at=Now() - HOUR)
+    assert claim_due_products() == [product.pk]
+    change_customer(customer, is_active=False, is_default=False)
+    assert refresh_product(product.pk).kind == "skipped"
+    change_customer(customer, is_active=True)
+    assert claim_due_products() == [product.pk]
