@@ -52,7 +52,7 @@ class SearchFilters(params.OfProducts):
 def search_everything(request: Request, query: Query[SearchFilters]) -> Answer:
     """Products, features with their user stories, tests and bugs by their words, titles first.
 
-    Of each kind the newest 300 that match are ranked; `searched` says when there are more. Products and features have
+    Of each kind the newest 200 that match are ranked; `searched` says when there are more. Products and features have
     no date, so they are left out as soon as `since` or `until` is given. Pages stay in step while data is stored.
     """
     scope = products_in_scope(request.access, query.customer, query.product_id)

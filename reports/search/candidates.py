@@ -22,10 +22,10 @@ from reports.search.entities import Entity
 from reports.search.words import Parsed, Question
 
 #: Of each kind of record, so many are ranked at most.
-RANKED = 300
+RANKED = 200
 #: Rows of the walk.
 WALK = 1_000
-HORIZON = 3_000
+HORIZON = 2_000
 
 Rows = QuerySet[Any]
 

@@ -30,7 +30,7 @@ class SearchResult(OfProduct):
 
 class SearchedKind(Document):
     type: Kind
-    ranked: int = Field(description="How many records match, the newest 300 at most: those are ranked.")
+    ranked: int = Field(description="How many records match, the newest 200 at most: those are ranked.")
     more: bool = Field(description="Older records may match too and were not ranked: narrow the search to see them.")
 
 

@@ -85,8 +85,8 @@ def version(caller: Access) -> str:
     found = products.aggregate(
         products=Count("pk"),
         writes=Coalesce(Sum("lease__writes"), 0, output_field=BigIntegerField()),
-        product_rows=Sum(_LastWrite("name")),
-        customer_rows=Sum(_LastWrite("customer__name")),
+        product_rows=Sum(LastWrite("name")),
+        customer_rows=Sum(LastWrite("customer__name")),
         stale=Count("pk", filter=freshness.when_stale((), now)),
         **{f"stale_{part}": Count("pk", filter=freshness.when_stale((part,), now)) for part in freshness.PARTS},
     )
@@ -108,7 +108,7 @@ def _configuration() -> object:
     return settings.VERSION, [(name, repr(getattr(settings, name))) for name in names]
 
 
-class _LastWrite(Func):
+class LastWrite(Func):
     """The number of the transaction that last wrote the row this column is of: it rises with every change."""
 
     output_field = BigIntegerField()
