@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from sync import store
-from sync.models import Customer, Person, Product
+from sync.models import Customer, Person, Product, SyncLease
 from sync.pipeline.bugs import LARGEST_BATCH
 from sync.sandbox import World
 from sync.testio.payloads import parse_bug, parse_feature, parse_product, parse_test
@@ -92,10 +92,11 @@ def store_all(clock: Clock, customer: Customer, answers: Iterable[Answers]) -> N
 
 
 def fill(customer: Customer, world: World) -> None:
-    """Everything a world has, without a sync: nothing is asked for, one product is in memory at a time."""
+    """Everything a world has and a sync leaves behind, without one: one product is in memory at a time."""
     save_catalogue(customer, world)
     store_all(Clock(), customer, (answers_of(world, product_id) for product_id in world.product_ids()))
     now = timezone.now()
+    SyncLease.objects.bulk_create(SyncLease(product_id=product_id) for product_id in world.product_ids())
     Product.objects.filter(customer=customer).update(
         features_synced_at=now, sections_synced_at=now, tests_synced_at=now, bugs_synced_at=now
     )
