@@ -1,26 +1,15 @@
 """The pages as people have them: light and dark, on a phone and on a desk, by mouse and by keyboard."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page, expect
-from pytest_django.live_server_helper import LiveServer
 
-from tests.browser import PATIENCE, Visitor, chromium
+from tests.browser import Visitor
 from tests.factories import CustomerFactory, TestFactory
 from tests.reports.pages.scenes import Scene, stage
-
-
-@pytest.fixture
-def visitor(monkeypatch: pytest.MonkeyPatch, live_server: LiveServer) -> Iterator[Visitor]:
-    expect.set_options(timeout=PATIENCE)
-    with chromium(monkeypatch) as browser:
-        visitor = Visitor(browser, live_server.url)
-        yield visitor
-        assert visitor.complaints == []
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The explorer and the builder in a real browser: by keyboard, with a file downloaded at the end."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,20 +8,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import expect
-from pytest_django.live_server_helper import LiveServer
 
-from tests.browser import PATIENCE, Visitor, chromium
+from tests.browser import Visitor
 from tests.factories import CustomerFactory
 from tests.reports.pages.scenes import Scene, stage
-
-
-@pytest.fixture
-def visitor(monkeypatch: pytest.MonkeyPatch, live_server: LiveServer) -> Iterator[Visitor]:
-    expect.set_options(timeout=PATIENCE)
-    with chromium(monkeypatch) as browser:
-        visitor = Visitor(browser, live_server.url)
-        yield visitor
-        assert visitor.complaints == []
 
 
 @pytest.fixture
