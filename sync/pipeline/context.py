@@ -14,6 +14,7 @@ from django.db import transaction
 
 from sync.leases import Busy, Lease
 from sync.models import Customer, Product, SyncEvent, SyncPhase
+from sync.pipeline.statistics import Statistics
 from sync.runs import Cancelled, Phase
 from sync.store import People
 from sync.testio.client import TestIOClient
@@ -108,6 +109,7 @@ class Context:
     refused: TestIORefused | None = None
     at_work: set[int] = field(default_factory=set)
     storing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(PAGES_AT_ONCE))
+    statistics: Statistics = field(default_factory=Statistics)
 
     @property
     def ahead(self) -> int:
@@ -145,10 +147,12 @@ class Work:
     @contextmanager
     def page(self, phase: Phase) -> Iterator[None]:
         """One unit that is stored whole or not at all: rows, signals and progress, under the proven lease."""
+        created = phase.row.created
         with self.context.storing, phase.kept_if_stored(), transaction.atomic():
             self.lease.prove()
             yield
             phase.save()
+        self.context.statistics.stored(phase.row.created - created)
         self.context.progress.moved(self.product, phase.row)
 
     def say_stubs(self, phase: Phase) -> None:

@@ -285,6 +285,21 @@ def test_what_a_short_walk_does_not_find_the_index_does(
     assert [len(each) for each in pages(everyone, q, type="bug", limit=1)] == [1, 1, 1]
 
 
+@pytest.mark.parametrize("further", [1, 4, 10**12])
+@pytest.mark.parametrize("q", ["voucher", '"old voucher"'])
+def test_pages_come_to_all_that_are_ranked_however_they_are_found(
+    everyone: Client, monkeypatch: pytest.MonkeyPatch, q: str, further: int
+) -> None:
+    test = TestFactory.create(title="one")
+    matching = [bug("old voucher" if number % 2 else "one", test=test) for number in range(40)][1::2]
+    monkeypatch.setattr(candidates, "RANKED", 9)
+    monkeypatch.setattr(candidates, "WALK", 6)
+    monkeypatch.setattr(candidates, "FURTHER", further)
+    listed = pages(everyone, q, type="bug", limit=2)
+    assert [hit for each in listed for hit in each] == [("bug", pk) for pk in matching[:-10:-1]]
+    assert page(everyone, q, type="bug")["searched"] == [{"type": "bug", "ranked": 9, "more": True}]
+
+
 def test_of_a_phrase_only_so_many_rows_with_its_words_are_looked_at(
     everyone: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
