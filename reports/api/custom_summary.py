@@ -10,7 +10,7 @@ from reports import custom
 from reports.catalogue import BadParameters
 from reports.custom import NONE, FieldKind, FieldSummary, Group, UnknownField
 from reports.schemas.custom_reports import CustomReportSummary
-from sync.access import Request, products, seen
+from sync.access import Request, seen
 from sync.api import params
 from sync.api.conditional import Answer, documented, reads
 from sync.api.listing import Document, age_of, products_in_scope
@@ -44,7 +44,7 @@ def summarise_custom_reports(request: Request, query: Query[SummaryQuery]) -> An
     values, else text. 404: a product or test that is not there. 409: a field that none of the
     reports has.
     """
-    _refuse_unknown(request, query)
+    _refuse_unknown_tests(request, query.test_id)
     scope = products_in_scope(request.access, query.customer, query.product_id)
     try:
         summary = custom.summarise(_found(request, query), group_by=query.group_by, wanted=query.field)
@@ -63,16 +63,10 @@ def summarise_custom_reports(request: Request, query: Query[SummaryQuery]) -> An
     return Answer(document | age, stale)
 
 
-def _refuse_unknown(request: Request, query: SummaryQuery) -> None:
-    known = products(request.access).filter(pk__in=query.product_id).values_list("pk", flat=True)
-    _refuse_missing("product", query.product_id, set(known))
-    tests = seen(Test.objects.filter(pk__in=query.test_id), request.access, "product__customer")
-    _refuse_missing("test", query.test_id, set(tests.values_list("pk", flat=True)))
-
-
-def _refuse_missing(what: str, named: list[int], there: set[int]) -> None:
-    if missing := sorted(set(named) - there):
-        raise Http404(f"There is no {what} {missing[0]} here. If it is new, sync its customer first.")
+def _refuse_unknown_tests(request: Request, test_ids: list[int]) -> None:
+    known = seen(Test.objects.filter(pk__in=test_ids), request.access, "product__customer")
+    if missing := sorted(set(test_ids) - set(known.values_list("pk", flat=True))):
+        raise Http404(f"There is no test {missing[0]} here. If it is new, sync its customer first.")
 
 
 def _found(request: Request, query: SummaryQuery) -> "QuerySet[CustomReport]":

@@ -100,9 +100,25 @@ def age_of(products: "models.QuerySet[Product]", parts: Iterable[str]) -> tuple[
 
 
 def products_in_scope(caller: Access, customer: str | None, product_ids: list[int]) -> "models.QuerySet[Product]":
-    """The products a list is about: visible to the caller, of the customer and the numbers asked for."""
-    visible = access.products(caller).order_by()
-    return narrowed(visible, customer_id=customer_id(caller, customer), pk__in=product_ids)
+    """The products a list is about: visible to the caller, of the customer and the numbers asked for.
+
+    Raises ``NotHere`` for a number that is none of theirs: a list without it would look complete.
+    """
+    scope = narrowed(access.products(caller).order_by(), customer_id=customer_id(caller, customer), pk__in=product_ids)
+    if product_ids:
+        _refuse_unknown(product_ids, set(scope.values_list("pk", flat=True)), customer)
+    return scope
+
+
+def _refuse_unknown(product_ids: list[int], known: set[int], customer: str | None) -> None:
+    of_whom = f" of customer {customer}" if customer else ""
+    places = {
+        f"product_id.{place}": f"There is no product {pk}{of_whom} that you may see. GET /api/v1/products lists them."
+        for place, pk in enumerate(product_ids)
+        if pk not in known
+    }
+    if places:
+        raise NotHere(places)
 
 
 def _place(request: Request, query: ListQuery, order: keyset.Order) -> keyset.Place | None:

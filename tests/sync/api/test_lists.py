@@ -102,6 +102,14 @@ def test_no_list_shows_what_belongs_to_another_customer(path: str) -> None:
         assert (answer.status_code, answer.json()["errors"]) == (404, [{"field": "customer", "reason": sentence}])
 
 
+@pytest.mark.parametrize("path", ["/products", "/tests", "/bugs", "/features", "/user-stories", "/custom-reports"])
+def test_a_product_that_is_not_there_for_the_caller_is_refused_and_not_left_out(path: str) -> None:
+    mine, foreign = ProductFactory.create(), ProductFactory.create()
+    answer = reader(mine.customer).get(f"{V1}{path}?product_id={mine.pk},{foreign.pk}")
+    sentence = f"There is no product {foreign.pk} that you may see. GET /api/v1/products lists them."
+    assert (answer.status_code, answer.json()["errors"]) == (404, [{"field": "product_id.1", "reason": sentence}])
+
+
 @pytest.mark.parametrize("path", LISTS)
 def test_a_list_costs_the_same_number_of_statements_however_long_it_is(client: Client, path: str) -> None:
     product = ProductFactory.create(**dict.fromkeys(("features_synced_at", "tests_synced_at", "bugs_synced_at"), Now()))
