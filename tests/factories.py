@@ -35,6 +35,7 @@ from sync.models import (
     Watcher,
 )
 from sync.models.process import this_process
+from sync.store import sets
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -154,6 +155,15 @@ class TestPlatformFactory(ModelFactory[TestPlatform]):
     category_key = "smartphones"
     operating_system = "Android"
 
+    @classmethod
+    def _after_postgeneration(cls, instance: TestPlatform, create: bool, results: object = None) -> None:
+        """The test says what it asks for, as the store has it."""
+        del results  # of hooks, which it has none of
+        if create:
+            test = instance.test
+            test.platform_set = sets.platform_set(test.platforms.values_list("operating_system", flat=True))
+            test.save(update_fields=["platform_set"])
+
 
 class TestFreshnessFactory(ModelFactory[TestFreshness]):
     class Meta:
@@ -190,6 +200,15 @@ class BugDeviceFactory(ModelFactory[BugDevice]):
     device = "Pixel 9"
     operating_system = "Android 16"
     browsers = LazyFunction(lambda: ["Chrome"])
+
+    @classmethod
+    def _after_postgeneration(cls, instance: BugDevice, create: bool, results: object = None) -> None:
+        """The bug says what it was seen on, as the store has it."""
+        del results  # of hooks, which it has none of
+        if create:
+            bug = instance.bug
+            bug.device_set = sets.device_set(bug.devices.values_list("category", "operating_system", "browsers"))
+            bug.save(update_fields=["device_set"])
 
 
 class CustomReportFactory(ModelFactory[CustomReport]):

@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 
 from reports.figures import EXECUTED_STATUSES
 from reports.metrics.counting import count, one_moment
-from reports.metrics.dimensions import DIMENSIONS, Kind
+from reports.metrics.dimensions import Kind
 from reports.metrics.facts import Facts
 from reports.metrics.labels import Cell, cells
-from reports.metrics.query import Query, read_value
+from reports.metrics.query import Query
 from reports.metrics.shell import Numbers
 from sync.access import Access
 
@@ -51,8 +51,8 @@ def answer(query: Query, access: Access | None) -> Answer:
         earlier = count(before, Facts(before, access)) if before else None
         named = _named_groups(query, [numbers, earlier] if earlier else [numbers])
         notes = _notes(query, facts)
-    current = {named[key]: found for key, found in numbers.groups.items() if key in named}
-    past = {named[key]: found for key, found in earlier.groups.items() if key in named} if earlier else None
+    current = {named[key]: found for key, found in numbers.groups.items()}
+    past = {named[key]: found for key, found in earlier.groups.items()} if earlier else None
     rows = [_row(query, group, current, past) for group in dict.fromkeys((*current, *_timeless(query, past)))]
     rows = _sorted(query, rows)
     return Answer(
@@ -66,16 +66,10 @@ def answer(query: Query, access: Access | None) -> Answer:
 
 
 def _named_groups(query: Query, all_numbers: Iterable[Numbers]) -> dict[tuple[Any, ...], Group]:
-    """The cells of every group that the filters keep."""
+    """The cells of every group."""
     keys = list(dict.fromkeys(key for numbers in all_numbers for key in numbers.groups))
     columns = [cells(each, {key[place] for key in keys}) for place, each in enumerate(query.grouped)]
-    groups = {key: tuple(column[value] for column, value in zip(columns, key, strict=True)) for key in keys}
-    if "browser" not in query.dimensions or "browser" not in query.filters:
-        return groups
-    # A device has several browsers, and keeps the others beside the one that was asked for.
-    place, browser = query.dimensions.index("browser"), DIMENSIONS["browser"]
-    kept = {read_value(browser, value) for value in query.filters["browser"]}
-    return {key: group for key, group in groups.items() if group[place].key in kept}
+    return {key: tuple(column[value] for column, value in zip(columns, key, strict=True)) for key in keys}
 
 
 def _timeless(query: Query, past: Mapping[Group, Any] | None) -> Iterable[Group]:

@@ -21,6 +21,7 @@ from datetime import UTC
 from typing import Any
 
 from django.db.models import (
+    BigIntegerField,
     DateField,
     Exists,
     F,
@@ -34,14 +35,17 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, Trunc
 
 from reports.metrics.dimensions import DIMENSIONS, Dimension, Kind, Subject
-from reports.metrics.query import ANY, Query, Range, read_value
-from reports.metrics.values import NO_TEXT, NOTHING, each_element, renamed, stored_words, testing_type, within
+from reports.metrics.query import Query, Range, read_value
+from reports.metrics.sets import COLUMNS, Sets
+from reports.metrics.values import NO_TEXT, NOTHING, renamed, stored_words, testing_type, within
 from sync import wording
 from sync.access import Access, seen
 from sync.models import Bug, Product, Test
 
 FEATURE = DIMENSIONS["feature"]
 _STATUS = DIMENSIONS["test_status"]
+
+_NO_SET = Value(0, BigIntegerField())
 
 #: The names of the columns that hold the values grouped by.
 KEYS = ("key0", "key1", "key2")
@@ -53,39 +57,27 @@ class Root:
 
     test: str
     bug: str | None
-    devices: str = ""
-    platforms: str = "platforms__"
-    feature: str = ""
+    feature: str
 
 
-_BUGS = Root(test="test__", bug="", devices="devices__", platforms="test__platforms__", feature="feature_id")
+_BUGS = Root(test="test__", bug="", feature="feature_id")
 _TESTS = Root(test="", bug=None, feature="of_feature")
-_PAIRS = Root(test="", bug="found__", devices="found__devices__", feature="found__feature_id")
+_PAIRS = Root(test="", bug="found__", feature="found__feature_id")
 
 
 class Facts:
     """The querysets of one question. Each has the values grouped by in ``KEYS``, as many as there are dimensions.
 
-    A record may be there several times where ``repeats`` says so; whoever counts has to count different ones.
+    Of devices and platforms it is the number of their set instead (``sets`` knows the values): a bug is in one row,
+    whatever it was seen on, and so is a test, except in one for each feature it covers.
     """
 
     def __init__(self, query: Query, access: Access | None) -> None:
         self.query = query
         self._access = access
         self._products = _products(access)
+        self.sets = Sets(query)
         self._of_bugs = [each for each in query.used if query.is_about_bugs(each)]
-
-    @property
-    def repeats(self) -> bool:
-        """Whether a bug can be in several rows."""
-        return any(each.repeats for each in self.query.used)
-
-    @property
-    def repeats_tests_only(self) -> bool:
-        """Whether bugs are in several rows because their tests are, and for no other reason."""
-        repeating = {each for each in self.query.used if each.repeats}
-        own_values = {each for each in repeating if each.subject is Subject.PLATFORM}
-        return bool(own_values) and repeating == own_values and not (self.about_features or self.admits_bare_bugs)
 
     @property
     def are_pairs(self) -> bool:
@@ -143,31 +135,6 @@ class Facts:
         found = FilteredRelation("bugs", condition=Q(bugs__missing_since=None))
         return self._chosen(self._all_tests().alias(found=found), _PAIRS)
 
-    def tests_alone(self) -> "Facts":
-        """The same without anything about bugs."""
-        query = self._with_dimensions(of_bugs=False)
-        return Facts(replace(query, range=Range()) if self._bugs_in_range else query, self._access)
-
-    def bugs_alone(self) -> "Facts":
-        """The same without anything about tests."""
-        query = self._with_dimensions(of_bugs=True)
-        return Facts(replace(query, range=Range()) if self._tests_in_range else query, self._access)
-
-    def bugs_of_any_test(self) -> "QuerySet[Bug, Any]":
-        """Bugs by nothing but their own values; whether their test counts is not asked."""
-        return self._chosen(Bug.objects.filter(missing_since=None).order_by(), _BUGS)
-
-    def _with_dimensions(self, *, of_bugs: bool) -> Query:
-        own = {each.name for each in self.query.used if self.query.is_about_bugs(each) == of_bugs}
-        filters = {name: values for name, values in self.query.filters.items() if name in own}
-        return replace(
-            self.query,
-            dimensions=tuple(name for name in self.query.dimensions if name in own),
-            filters=filters | ({"test_status": (ANY,)} if of_bugs else {}),
-            compare=False,
-            sort="",
-        )
-
     def bare_tests(self, *, features: bool = False) -> "QuerySet[Test, Any]":
         """Tests without bugs; with ``features`` a row for each feature covered that no bug of the test is on."""
         bugs = Bug.objects.filter(missing_since=None, test=OuterRef("pk")).order_by()
@@ -205,12 +172,10 @@ class Facts:
     def _chosen(self, rows: "QuerySet[Any, Any]", root: Root) -> "QuerySet[Any, Any]":
         """With the values grouped by, and only what the filters and the range keep."""
         for dimension in self.query.used:
-            if dimension.repeats and (root.bug is not None or dimension.subject is Subject.PLATFORM):
-                # The same join for the filter and for the group.
-                rows = rows.alias(**{f"of_{dimension.name}": self._one_of_several(dimension, root)})
-        for dimension in self.query.used:
-            if dimension.name in self.query.filters and dimension is not _STATUS:
+            if dimension.name in self.query.filters and dimension is not _STATUS and not dimension.repeats:
                 rows = rows.filter(self._kept(dimension, root, self.query.filters[dimension.name]))
+        for subject in {each.subject for each in self.query.used if each.repeats and each.name in self.query.filters}:
+            rows = rows.filter(self._kept_sets(subject, root))
         if self.query.test_statuses is not None:
             rows = rows.filter(self._kept(_STATUS, root, self.query.test_statuses))
         moment = self._moment(root)
@@ -225,14 +190,16 @@ class Facts:
     def _value(self, dimension: Dimension, root: Root) -> Combinable:
         """The value of a dimension; '' (words, names) or NULL (else) means none."""
         path = self._path(dimension, root)
+        if path is None and dimension.repeats:
+            return _NO_SET
         if path is None:
             return NO_TEXT if dimension.kind in (Kind.WORD, Kind.NAME) else NOTHING[dimension.kind]
         if dimension.name == "bug_status":
             return renamed(path, "forwarded", wording.OPEN)
         if dimension.name == "testing_type":
             return testing_type(path, f"{root.test}id")
-        if dimension.name == "browser":
-            return each_element(path)
+        if dimension.repeats:
+            return Coalesce(path, _NO_SET)
         if dimension.name == "product" and root is _BUGS and self.admits_bare_bugs:
             return Coalesce(path, "product_id")
         if dimension.name == "customer" and root is _BUGS and self.admits_bare_bugs:
@@ -241,24 +208,26 @@ class Facts:
             return Cast(Trunc(path, dimension.path, tzinfo=UTC), DateField())
         return Coalesce(path, NO_TEXT) if dimension.kind in (Kind.WORD, Kind.NAME) else F(path)
 
-    def _one_of_several(self, dimension: Dimension, root: Root) -> Combinable:
-        """As ``_value``, except that a device's browsers stay together: what makes rows of them cannot be filtered."""
-        path = self._path(dimension, root)
-        return F(str(path)) if dimension.name == "browser" else self._value(dimension, root)
-
     def _path(self, dimension: Dimension, root: Root) -> str | None:
         """How to get to the value; None where there are no bugs to get to it by."""
         if dimension.subject is Subject.MOMENT:
             return self._moment(root)
         if dimension.subject is Subject.TEST:
             return root.test + dimension.path
-        if dimension.subject is Subject.PLATFORM:
-            return root.platforms + dimension.path
         if dimension.subject is Subject.FEATURE:
             return root.feature
-        if root.bug is None:
-            return None
-        return (root.devices if dimension.subject is Subject.DEVICE else root.bug) + dimension.path
+        return self._path_of_set(dimension.subject, root) if dimension.repeats else _under(root.bug, dimension.path)
+
+    def _path_of_set(self, subject: Subject, root: Root) -> str | None:
+        return _under(root.test if subject is Subject.PLATFORM else root.bug, COLUMNS[subject])
+
+    def _kept_sets(self, subject: Subject, root: Root) -> Q:
+        """The condition that a row's set has a member that the filters keep."""
+        kept, path = self.sets.kept(subject), self._path_of_set(subject, root)
+        if path is None:
+            return Q() if 0 in kept else Q(pk__in=[])
+        condition = Q((f"{path}__in", kept))
+        return condition | Q((path, None)) if 0 in kept else condition
 
     def _kept(self, dimension: Dimension, root: Root, values: tuple[Any, ...]) -> Q:
         """The condition that a row has one of these values."""
@@ -282,9 +251,6 @@ class Facts:
             return conditions
         if dimension.kind is Kind.WORD:
             values = [word for value in values for word in stored_words(dimension, value)]
-        if dimension.name == "browser":
-            return Q(of_browser__overlap=values)
-        path = f"of_{dimension.name}" if dimension.repeats else path
         if dimension.name in ("product", "customer") and path.startswith("test__") and self.admits_bare_bugs:
             return Q((f"{path}__in", values)) | Q((f"{path.removeprefix('test__')}__in", values), test=None)
         condition = Q((f"{path}__in", [value for value in values if value is not None]))
@@ -295,10 +261,6 @@ class Facts:
         return Q((path, None)) & Q((path.replace("testing_type", "id__isnull"), False))
 
     def _unnamed(self, dimension: Dimension, path: str, root: Root) -> Q:
-        if dimension.name == "browser":
-            return Q(of_browser=[]) | Q(of_browser=None)
-        if dimension.repeats:
-            return Q((f"of_{dimension.name}", ""))
         if dimension.name == "testing_type":
             return Q((path, "")) | Q((f"{root.test}id", None))
         empty = Q((path, None))
@@ -321,6 +283,10 @@ class Facts:
         if self.query.dated_by == "end_at":
             return f"{root.test}end_at"
         return None if root.bug is None else f"{root.bug}reported_at"
+
+
+def _under(prefix: str | None, path: str) -> str | None:
+    return None if prefix is None else prefix + path
 
 
 def _products(access: Access | None) -> "QuerySet[Product, Any] | None":

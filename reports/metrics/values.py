@@ -2,8 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from django.contrib.postgres.fields import ArrayField
-from django.db.models import BigIntegerField, BooleanField, Case, DateField, F, Func, Q, TextField, Value, When
+from django.db.models import BigIntegerField, BooleanField, Case, DateField, F, Q, TextField, Value, When
 from django.db.models.functions import Coalesce
 
 from reports.metrics.dimensions import Dimension, Kind
@@ -47,13 +46,6 @@ def testing_type(path: str, test_id: str) -> Case:
         default=F(path),
         output_field=TextField(),
     )
-
-
-def each_element(path: str) -> Func:
-    """A row for each element of an array, and one with '' for an empty one or none."""
-    empty = Value([""], output_field=ArrayField(TextField()))
-    filled = Case(When(Q((f"{path}__len__gt", 0)), then=F(path)), default=empty)
-    return Func(filled, function="unnest", output_field=TextField())
 
 
 NOTHING = {

@@ -42,6 +42,12 @@ class Bug(Synced):
     search = search_column("title", "actual_result", joined("steps"), "expected_result")
     reported_at = models.DateTimeField(null=True, blank=True)
     exported_at = models.DateTimeField(null=True, blank=True)
+    device_set = models.BigIntegerField(
+        db_default=0,
+        default=0,
+        editable=False,
+        help_text="Equal for bugs that were seen on equal devices; 0 without any. For figures.",
+    )
 
     objects = SyncedManager["Bug"]()
 
@@ -66,9 +72,12 @@ class Bug(Synced):
                     "author",
                     "reported_at",
                     "missing_since",
+                    "device_set",
                 ],
                 name="bug_figures",
             ),
+            # From one set of devices to the next: there are few of them.
+            models.Index(fields=["device_set"], name="bug_device_set"),
             models.Index(fields=["mentioned_test_id"], name="bug_of_unread_test", condition=models.Q(test=None)),
             GinIndex(fields=["search"], name="bug_search"),
         )

@@ -53,6 +53,12 @@ class Test(Synced):
     submitted_by = models.ForeignKey(
         Person, on_delete=models.SET_NULL, null=True, blank=True, related_name="tests_submitted"
     )
+    platform_set = models.BigIntegerField(
+        db_default=0,
+        default=0,
+        editable=False,
+        help_text="Equal for tests that ask for the same operating systems; 0 without platforms. For figures.",
+    )
 
     objects = TestManager()
 
@@ -75,6 +81,7 @@ class Test(Synced):
                     "created_by",
                     "end_at",
                     "missing_since",
+                    "platform_set",
                 ],
                 name="test_figures",
             ),

@@ -12,6 +12,7 @@ from sync.models import Bug, BugDevice, CustomReport, Person, Test, TestFeature
 from sync.store.catalogue import Mention, ensure_features
 from sync.store.people import People
 from sync.store.saved import Saved, owned_by
+from sync.store.sets import device_set
 from sync.testio.payloads import BugRecord
 
 _BUGS = Target(
@@ -20,6 +21,7 @@ _BUGS = Target(
         "id", "product_id", "test_id", "mentioned_test_id", "test_feature_id", "feature_id", "author_id", "title",
         "severity", "status", "known", "rejection_reason", "language", "location", "expected_result",
         "actual_result", "steps", "reported_at", "exported_at", "raw", "fingerprint", "notes", "missing_since",
+        "device_set",
     ),
     compare=("fingerprint", "missing_since"),
     stamp="changed_at",
@@ -174,4 +176,5 @@ def _row(
         record.fingerprint,
         record.notes,
         None,
+        device_set((each.category, each.operating_system, each.browsers) for each in record.devices),
     )

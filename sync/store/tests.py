@@ -14,6 +14,7 @@ from sync.models import Bug, Person, Section, Test, TestFeature, TestFreshness, 
 from sync.store.catalogue import Mention, ensure_features, mark_missing, save_sections
 from sync.store.people import People
 from sync.store.saved import Saved, owned_by
+from sync.store.sets import platform_set
 from sync.testio.payloads import TestRecord
 
 _TESTS = Target(
@@ -22,7 +23,7 @@ _TESTS = Target(
         "id", "product_id", "section_id", "title", "status", "review_status", "testing_type", "start_at", "end_at",
         "goal", "instructions", "out_of_scope", "environment_id", "environment_title", "enable_low", "enable_high",
         "enable_critical", "is_demo", "created_by_id", "submitted_by_id", "raw", "fingerprint", "notes",
-        "missing_since",
+        "missing_since", "platform_set",
     ),
     compare=("fingerprint", "missing_since"),
     stamp="changed_at",
@@ -162,6 +163,7 @@ def _row(product_id: int, record: TestRecord, sections: set[int], people: People
         record.fingerprint,
         record.notes,
         None,
+        platform_set(each.operating_system for each in record.platforms),
     )
 
 

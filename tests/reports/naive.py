@@ -151,16 +151,28 @@ def answer(everything: World, query: Query) -> tuple[dict[tuple[Any, ...], Json]
     """The figures by group, and of all groups together; every measure of the query."""
     groups: dict[tuple[Any, ...], Json] = defaultdict(dict)
     totals: Json = {}
-    for name in query.measures:
-        by_feature = name == "features_tested" or "feature" in (*query.dimensions, *query.filters)
+    for by_feature in (False, True):
+        asked = [name for name in query.measures if _is_by_feature(query, name) == by_feature]
+        rows = facts(everything, query.dated_by, by_feature=by_feature) if asked else ()
+        kept = [row for row in rows if _is_kept(row, query)]
         cells: dict[tuple[Any, ...], list[Json]] = defaultdict(list)
-        kept = [row for row in facts(everything, query.dated_by, by_feature=by_feature) if _is_kept(row, query)]
         for row in kept:
             cells[tuple(_value(row, name) for name in query.dimensions)].append(row)
-        for key, rows in cells.items():
-            groups[key][name] = measure(everything, name, rows)
-        totals[name] = measure(everything, name, kept)
+        for name in asked:
+            for key, own in cells.items():
+                groups[key][name] = measure(everything, name, own)
+            totals[name] = measure(everything, name, kept)
     return dict(groups), totals
+
+
+def _is_by_feature(query: Query, measure_name: str) -> bool:
+    return measure_name == "features_tested" or "feature" in (*query.dimensions, *query.filters)
+
+
+def filter_value(row: Json, name: str) -> Any:
+    """What to filter by to get the row again."""
+    value = _value(row, name)
+    return NONE if value is None else value
 
 
 def _value(row: Json, dimension: str) -> Any:

@@ -85,6 +85,23 @@ def test_devices_and_report_follow_the_bug(shop: Shop) -> None:
     assert BugDevice.objects.count() == 3
 
 
+def test_bugs_seen_on_the_same_devices_have_the_same_set_whatever_the_order(shop: Shop) -> None:
+    phone = {"device": {"name": "Pixel 9"}, "category": {"name": "Phones"}, "operating_system": {"name": "Android"}}
+    other, laptop = phone | {"device": {"name": "Fairphone"}}, {"name": "Laptop", "browsers": ["Chrome", "Safari"]}
+    shop.save_bugs(
+        a_bug(5, 1, devices=[phone, laptop]),
+        a_bug(6, 1, devices=[laptop | {"browsers": ["Safari", "Chrome"]}, other, phone]),
+        a_bug(7, 1, devices=[phone]),
+        a_bug(8, 1, devices=None),
+    )
+    sets = dict(Bug.objects.values_list("pk", "device_set"))
+    assert sets[5] == sets[6]
+    assert len({*sets.values()}) == 3
+    assert sets[8] == 0
+    shop.save_bugs(a_bug(5, 1, devices=[phone]))
+    assert Bug.objects.get(pk=5).device_set == sets[7]
+
+
 def test_a_missing_bug_that_is_seen_again_is_back(shop: Shop) -> None:
     shop.save_bugs(a_bug(5, 1))
     store.mark_missing(Bug, [5])
