@@ -14,7 +14,10 @@ from bench import judging, machine
 from bench.processes import measured_part, sandbox
 from bench.scratch import surroundings
 
-QUICK = ("first_sync", "unchanged", "storing", "lease", "claims", "lists", "due", "dispatch", "answers", "metrics")
+QUICK = (
+    "first_sync", "unchanged", "storing", "lease", "claims", "lists", "due", "dispatch", "answers", "metrics",
+    "quality", "export", "admin_lists",
+)  # fmt: skip
 FULL = (*QUICK, "memory", "linear")
 LATENCY_MS = 50
 Json = dict[str, Any]
@@ -63,11 +66,22 @@ def _measure(wanted: set[str], options: argparse.Namespace) -> dict[str, Json]:
     if "answers" in wanted:
         figures["answers"] = _part("answers", tests=50_000, products=12, bugs_per_test=6, repeat=100)
     if "metrics" in wanted:
-        found = _part("metrics", tests=50_000, bugs=300_000, repeat=5, pairs=12)
+        found = _part("metrics", tests=50_000, bugs=300_000, repeat=4, pairs=12)
         figures["metrics"] = found | {"met": all(each["met"] for each in found.values())}
+    if "quality" in wanted:
+        figures["quality"] = _reports("quality", tests=50_000, repeat=20)
+    if "export" in wanted:
+        figures["export"] = _reports("export", tests=17_000, repeat=options.repeat)
+    if "admin_lists" in wanted:
+        figures["admin_lists"] = _part("admin_lists", tests=50_000, products=12, bugs_per_test=6, repeat=20)
     if wanted & {"memory", "linear"}:
         figures |= _growth(wanted, options.repeat)
     return figures
+
+
+def _reports(figure: str, *, tests: int, repeat: int) -> Json:
+    found = _part("quality", figure=figure, tests=tests, bugs_per_test=6, repeat=repeat)
+    return found | {"met": all(each["met"] for each in found.values())}
 
 
 def _first_syncs(size: str, repeat: int) -> dict[str, Json]:

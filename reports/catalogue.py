@@ -30,10 +30,17 @@ class BadParameters(ReportError):
         super().__init__(" ".join(f"{name}: {reason.rstrip('.')}." for name, reason in self.faults.items()))
 
 
+class NotThere(BadParameters):
+    """Parameters that name something which is not there, or not for the caller to see."""
+
+
 class Parameters(BaseModel):
     """What a report may be asked for; a parameter nobody knows is refused, never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def check(self, access: Access) -> None:
+        """Before the report is made: raises ``NotThere`` and ``BadParameters`` for what its caller cannot ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,10 @@ class Entry:
         self.report.read(asked)
         return asked
 
+    def check(self, access: Access, given: Mapping[str, Any]) -> None:
+        """Whether ``run`` would begin at all. Raises ``BadParameters``, of which ``NotThere`` is one."""
+        self.report.read(self.asked(given)).check(narrowed(access, self.customers))
+
     def run(self, access: Access, given: Mapping[str, Any]) -> Document:
         """The document. Raises ``BadParameters``, and ``NoSuchReport`` for a caller who may not read such data."""
         if not access.may(self.report.permission):
@@ -132,6 +143,14 @@ def built_in(name: str) -> Report:
         if report.name == name:
             return report
     raise NoSuchReport(_unknown(name))
+
+
+def of_report(access: Access, name: str) -> Entry:
+    """A built-in report as this caller finds it. Raises ``NoSuchReport``."""
+    report = built_in(name)
+    if not access.may(report.permission):
+        raise NoSuchReport(_unknown(name))
+    return _entry(report)
 
 
 def entries(access: Access) -> list[Entry]:

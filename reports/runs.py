@@ -65,6 +65,7 @@ def start(
 
     Raises ``BadParameters``, ``NoSuchFormat``, ``TooManyRuns`` and ``PermissionDenied``.
     """
+    entry.check(access, given)
     interrupt_dead()
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=access.user.pk)  # one after the other, so that all count

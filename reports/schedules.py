@@ -13,22 +13,30 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.mail import BadHeaderError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from reports import catalogue, exports, mail, runs
-from reports.catalogue import BadParameters, ReportError
+from reports import saved as saved_reports
+from reports.catalogue import ReportError
 from reports.exports import NoSuchFormat
-from reports.models import ReportRun, ReportSchedule, SavedReport
+from reports.models import SCHEDULE_PREFIX, ReportRun, ReportSchedule, SavedReport
+from reports.recipients import refuse_strangers
 from reports.runs import RunRefused
-from sync import access
+from reports.saved import BadFields
+from sync import access as caller
+from sync import public_ids
+from sync.access import Access
 from sync.models.claim import CLAIM_SECONDS
 
 log = logging.getLogger(__name__)
+
+#: To mail reports of one's own: to oneself and to people who may see what is in them (``reports.recipients``).
+SCHEDULE = "reports.add_reportschedule"
 
 #: After a failure it is tried again after so many minutes; then not before its next time.
 RETRIES = (15, 60, 240)
@@ -45,15 +53,15 @@ class Timing:
     day: int | None = None
 
     def check(self) -> None:
-        """Raises ``BadParameters``."""
+        """Raises ``BadFields``."""
         if (self.weekday is None) == (self.day is None):
-            raise BadParameters({"weekday": "give a weekday for every week, or a day for every month, and not both"})
+            raise BadFields({"weekday": "give a weekday for every week, or a day for every month, and not both"})
         if self.hour not in range(24):
-            raise BadParameters({"hour": "it is from 0 to 23"})
+            raise BadFields({"hour": "it is from 0 to 23"})
         if self.weekday is not None and self.weekday not in range(7):
-            raise BadParameters({"weekday": "it is from 0 (Monday) to 6 (Sunday)"})
+            raise BadFields({"weekday": "it is from 0 (Monday) to 6 (Sunday)"})
         if self.day is not None and self.day not in range(1, 32):
-            raise BadParameters({"day": "it is from 1 to 31"})
+            raise BadFields({"day": "it is from 1 to 31"})
 
 
 class DeliveryFailed(Exception):
@@ -75,8 +83,25 @@ def _is_on(moment: datetime, weekday: int | None, day: int | None) -> bool:
     return moment.day == min(day or 1, monthrange(moment.year, moment.month)[1])
 
 
-def create(saved: SavedReport, when: Timing, *, form: str, recipients: Collection[str]) -> ReportSchedule:
-    """Mail a saved report regularly, the first time when its time comes next. Raises ``BadParameters``."""
+def own(access: Access) -> "QuerySet[ReportSchedule]":
+    """Those of the caller's own reports, which they may end."""
+    return ReportSchedule.objects.filter(saved__in=saved_reports.own(access).order_by())
+
+
+def find(access: Access, text: str) -> ReportSchedule:
+    """One of the caller's own, by its id. Raises ``NoSuchId``."""
+    rows = own(access).select_related("saved__owner").prefetch_related("saved__customers")
+    return public_ids.find(rows, SCHEDULE_PREFIX, text)
+
+
+def create(
+    access: Access, saved: SavedReport, when: Timing, *, form: str, recipients: Collection[str]
+) -> ReportSchedule:
+    """Mail one of the caller's saved reports regularly, the first time when its time comes next.
+
+    Raises ``BadFields``, ``NoSuchFormat``, ``Strangers`` and ``PermissionDenied``.
+    """
+    _require_scheduling(access, saved)
     when.check()
     schedule = ReportSchedule(
         saved=saved,
@@ -91,9 +116,22 @@ def create(saved: SavedReport, when: Timing, *, form: str, recipients: Collectio
     try:
         schedule.full_clean(exclude=["saved"])
     except ValidationError as refusal:
-        raise BadParameters({name: " ".join(texts) for name, texts in refusal.message_dict.items()}) from None
+        raise BadFields({name: " ".join(texts) for name, texts in refusal.message_dict.items()}) from None
+    refuse_strangers(access, saved, schedule.recipients)
     schedule.save()
     return schedule
+
+
+def _require_scheduling(access: Access, saved: SavedReport) -> None:
+    if not access.may(SCHEDULE):
+        raise PermissionDenied(f"Mailing reports needs the permission {SCHEDULE}. Ask an administrator for it.")
+    if saved.owner_id != access.user.pk:
+        raise PermissionDenied("Only whoever saved a report mails it. Save it under a name of your own.")
+    if saved_reports.is_narrowed(access) and not saved.customers.exists():
+        # It is made with its owner's eyes, who see more than this token does.
+        raise PermissionDenied(
+            "This report is about all customers of yours, and this token is for some of them. Save one about those."
+        )
 
 
 @transaction.atomic
@@ -140,8 +178,14 @@ def _make_and_mail(schedule: ReportSchedule) -> None:
     owner = schedule.saved.owner
     if not isinstance(owner, User) or not owner.is_active:
         raise DeliveryFailed(f"{owner} may not log in any more. Let somebody else save the report and schedule it.")
-    entry = catalogue.find(access.of_user(owner), schedule.saved.public_id)
-    run = runs.make(entry, {}, exports.find(schedule.format).name, access.of_user(owner), saved=schedule.saved)
+    who = caller.of_user(owner)
+    if not who.may(SCHEDULE):
+        raise DeliveryFailed(
+            f"{owner} may not mail reports any more. Let somebody else save the report and schedule it."
+        )
+    refuse_strangers(who, schedule.saved, schedule.recipients)
+    entry = catalogue.find(who, schedule.saved.public_id)
+    run = runs.make(entry, {}, exports.find(schedule.format).name, who, saved=schedule.saved)
     if run.status != ReportRun.Status.SUCCEEDED:
         raise DeliveryFailed(run.error)
     mail.send(schedule, run)

@@ -16,9 +16,8 @@ from django.db.models.functions import TruncMonth, TruncWeek
 
 from reports import figures, periods
 from reports.figures import EXECUTED_STATUSES, BugCounts
-from reports.thresholds import Thresholds
 from sync.dates import Period
-from sync.models import Bug, Product, Test
+from sync.models import Bug, Test
 
 Row = TypeVar("Row", bound=Model)
 
@@ -149,8 +148,3 @@ def _period(end: str, period: Period) -> Case:
         default=Value(NEITHER),
         output_field=IntegerField(),
     )
-
-
-def thresholds_of(_: Product) -> Thresholds:
-    """The thresholds that hold for a product: those of the settings, as long as no customer has its own."""
-    return Thresholds.from_settings()

@@ -11,7 +11,14 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    StreamingHttpResponse,
+    UnreadablePostError,
+)
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import RawPostDataException
 from django.http.response import HttpResponseBase
@@ -110,7 +117,34 @@ def _with_problems(view: View) -> View:
             return _no_such_address(request)
         return _method_not_allowed(request, response) if isinstance(response, HttpResponseNotAllowed) else response
 
+    return _with_head(answered)
+
+
+def _with_head(view: View) -> View:
+    """HEAD is GET whose answer has no body: same status, same headers, the length included."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method != "HEAD":
+            return view(request, *args, **kwargs)
+        request.method = "GET"
+        try:
+            response = view(request, *args, **kwargs)
+        finally:
+            request.method = "HEAD"
+        return _without_body(response)
+
     return answered
+
+
+def _without_body(response: HttpResponseBase) -> HttpResponseBase:
+    """The same answer: whoever closes it closes what it would have sent."""
+    if isinstance(response, StreamingHttpResponse):
+        response.streaming_content = ()
+    elif isinstance(response, HttpResponse):
+        response.headers.setdefault("Content-Length", str(len(response.content)))
+        response.content = b""
+    return response
 
 
 def _no_such_address(request: HttpRequest, **_: str) -> HttpResponse:
@@ -119,7 +153,7 @@ def _no_such_address(request: HttpRequest, **_: str) -> HttpResponse:
 
 
 def _method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
-    allowed = ", ".join(sorted(response["Allow"].split(", ")))
+    allowed = ", ".join(sorted({*response["Allow"].split(", "), *(("HEAD",) if "GET" in response["Allow"] else ())}))
     detail = f"{request.method} is not possible at {request.path}. Use {allowed}."
     return problem(request, problems.METHOD_NOT_ALLOWED, detail, headers={"Allow": allowed})
 

@@ -9,6 +9,8 @@ from reports.api import (
     people,
     quality,
     runs,
+    saved,
+    schedules,
     search,
     test_cases,
     tests,
@@ -27,5 +29,7 @@ for resource in (
     thresholds,
     analytics,
     runs,
+    saved,
+    schedules,
 ):
     router.add_router("", resource.router)

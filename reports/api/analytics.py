@@ -5,18 +5,16 @@ from typing import Any
 from django.http import Http404
 from ninja import Router
 
-from reports import metrics
+from reports import metrics, references
 from reports.catalogue import BadParameters
 from reports.figures import EXECUTED_STATUSES
-from reports.metrics import DIMENSIONS, MEASURES, NONE, REPORT_MEASURES, Query, Unanswerable
+from reports.metrics import DIMENSIONS, MEASURES, REPORT_MEASURES, Query, Unanswerable
 from reports.schemas import analytics as schemas
 from sync import access as caller
 from sync import freshness
-from sync.access import Access, Request, require, seen
+from sync.access import Access, Request, require
 from sync.api.listing import Document, age_of
 from sync.api.snapshot import snapshot
-from sync.models import Bug, Customer, Feature, Product, Section, Test
-from sync.testio.payloads.reading import BIGINT_MAX
 
 router = Router(tags=["Analytics"])
 
@@ -91,36 +89,17 @@ def _query(body: schemas.AnalyticsQuestion) -> Query:
 
 # What filters name by number ------------------------------------------------------------------------------------------
 
-_NAMED: dict[str, tuple[type[Any], str]] = {
-    "customer": (Customer, "pk"),
-    "product": (Product, "customer"),
-    "section": (Section, "product__customer"),
-    "feature": (Feature, "product__customer"),
-    "test": (Test, "product__customer"),
-    "bug": (Bug, "product__customer"),
-}
-
 
 def _refuse_missing(query: Query, access: Access) -> None:
     """A number that names nothing is a mistake; to answer with zeros would hide it."""
-    for dimension in _NAMED.keys() & query.filters.keys():
-        model, customer = _NAMED[dimension]
-        ids = _ids(query, dimension)
-        visible = seen(model.objects.filter(pk__in=ids), access, customer).values_list("pk", flat=True)
-        if missing := sorted(ids - set(visible)):
-            raise Http404(f"There is no {dimension} {missing[0]} here. If it is new, sync its customer first.")
-
-
-def _ids(query: Query, dimension: str) -> set[int]:
-    """Those a filter names; the question was refused if one of its values were none."""
-    found = {int(value) for value in query.filters.get(dimension, ()) if value != NONE}
-    return {pk for pk in found if pk <= BIGINT_MAX}
+    if missing := references.missing(query, access):
+        raise Http404(f"There is no {missing[0]} {missing[1]} here. If it is new, sync its customer first.")
 
 
 def _products(query: Query, access: Access) -> Any:
     """Where the answer's data comes from, as far as the filters say so."""
     rows = caller.products(access).filter(missing_since=None)
-    chosen = _ids(query, "product")
+    chosen = references.ids(query, "product")
     return rows.filter(pk__in=chosen) if chosen else rows
 
 

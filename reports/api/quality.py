@@ -12,6 +12,7 @@ from reports import quality
 from reports.builtin.quality import Choice, QualityParameters
 from reports.catalogue import BadParameters
 from reports.figures import BugCounts
+from reports.models import CustomerThresholds
 from reports.quality import (
     Contradiction,
     Group,
@@ -35,7 +36,7 @@ from sync.api.bugs import BUGS
 from sync.api.conditional import Answer, documented, reads
 from sync.api.listing import Document
 from sync.api.tests import TESTS
-from sync.models import Product
+from sync.models import Customer, Product
 from sync.schemas.bugs import BugPage
 from sync.schemas.tests import TestPage
 
@@ -146,6 +147,7 @@ def shown(report: QualityReport, *, tests: bool) -> Document:
         "data_as_of": report.limits.data_as_of,
         "question": _asked(report),
         "thresholds": thresholds(report.thresholds),
+        "own_thresholds": [thresholds_of_customer(row.customer, row) for row in report.own_thresholds],
         "total": _standing(report.total, report.links),
         "products": [_product(row) for row in report.products],
         "by_severity": _groups(report.by_severity),
@@ -162,6 +164,13 @@ def shown(report: QualityReport, *, tests: bool) -> Document:
 
 def thresholds(chosen: Thresholds) -> Document:
     return {name: _threshold(chosen, name) for name in DIRECTIONS}
+
+
+def thresholds_of_customer(customer: Customer, row: CustomerThresholds | None) -> Document:
+    """``row``: what it sets itself, if anything."""
+    own = row.own if row else {}
+    chosen = row.thresholds if row else Thresholds.from_settings()
+    return thresholds(chosen) | {"customer": customer.name, "own": list(own)}
 
 
 def _threshold(chosen: Thresholds, name: str) -> Document:

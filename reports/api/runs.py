@@ -10,6 +10,7 @@ from ninja.errors import ValidationError
 from pydantic import BaseModel, ConfigDict
 
 from reports import catalogue, exports, mail, runs
+from reports.api.saved import refuse_missing
 from reports.catalogue import Entry, NoSuchReport
 from reports.exports import NoSuchFormat
 from reports.models import RUN_PREFIX, ReportRun
@@ -111,9 +112,13 @@ def read_report(request: Request, name: Name) -> ReportCard:
 
 @router.post("/reports/runs", response={202: RunCard, 404: None, 409: None}, openapi_extra=STARTED)
 def start_run(request: Request, body: RunOrder, response: HttpResponse) -> Status[RunCard]:
-    """Begin to write a report to a file. `Location` is the run to watch; its `file` is there when it has succeeded."""
+    """Begin to write a report to a file. `Location` is the run to watch; its `file` is there when it has succeeded.
+
+    What the parameters name and is not there, or not yours to see, is answered with 404.
+    """
     require(request, VIEW)
     entry = _entry(request, body.report)
+    refuse_missing(request, entry, body.parameters)
     try:
         run = runs.start(entry, body.parameters, body.format, request.access)
     except NoSuchFormat as error:

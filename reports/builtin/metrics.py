@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from django.utils import timezone
 from pydantic import Field, StringConstraints
 
-from reports import metrics
+from reports import metrics, references
 from reports.builtin.scope import Days, OfProducts, limits
-from reports.catalogue import BadParameters, Report
+from reports.catalogue import BadParameters, NotThere, Report
 from reports.documents import Document
 from reports.metrics import DIMENSIONS, MOST_DIMENSIONS, Query, Range, Unanswerable
 from reports.metrics_document import document
@@ -33,6 +33,10 @@ class MetricsParameters(OfProducts):
     compare: bool = Field(False, description="Also the period before, of the same length.")
     sort: str = Field("", max_length=256, description="A measure or dimension asked for; - before it is descending.")
     limit: int | None = Field(None, ge=1, description="At most so many rows; totals count all.")
+
+    def check(self, access: Access) -> None:
+        if missing := references.missing(self.query(access), access):
+            raise NotThere({"keep": f"there is no {missing[0]} {missing[1]}"})
 
     def query(self, access: Access) -> Query:
         """Raises ``BadParameters``."""

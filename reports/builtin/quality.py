@@ -7,9 +7,9 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from reports import quality
 from reports.builtin.scope import Days, OfProducts
-from reports.catalogue import BadParameters, Report
+from reports.catalogue import BadParameters, NotThere, Report
 from reports.documents import Document
-from reports.quality import Question, Refusal, Wish
+from reports.quality import NoSuchReference, Question, Refusal, Wish
 from reports.quality.document import NAME, TITLE, document
 from sync.access import Access
 from sync.api import params
@@ -59,15 +59,24 @@ class Choice(OfProducts):
 class QualityParameters(Choice):
     tests: bool = Field(True, description="Also every single test. The figures are the same without.")
 
+    def check(self, access: Access) -> None:
+        _question(self, access)
+
 
 def run(access: Access, asked: QualityParameters) -> Document:
+    return document(quality.make(_question(asked, access)), asked.shown(), with_tests=asked.tests)
+
+
+def _question(asked: Choice, access: Access) -> Question:
+    """Raises ``BadParameters``."""
     try:
-        question = asked.question(access)
+        return asked.question(access)
+    except NoSuchReference as refusal:
+        raise NotThere({refusal.field: str(refusal)}) from None
     except Refusal as refusal:
         raise BadParameters({refusal.field: str(refusal)}) from None
     except CustomerError as error:
-        raise BadParameters({"customer": str(error)}) from None
-    return document(quality.make(question), asked.shown(), with_tests=asked.tests)
+        raise NotThere({"customer": str(error)}) from None
 
 
 REPORT = Report(

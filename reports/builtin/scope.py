@@ -9,7 +9,7 @@ from django.utils import timezone
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from problematic.models import ProblematicEvent
-from reports.catalogue import BadParameters, Parameters
+from reports.catalogue import NotThere, Parameters
 from sync import access as caller
 from sync import freshness, wording
 from sync.access import Access
@@ -38,19 +38,22 @@ class OfProducts(Parameters):
     customer: params.CustomerName | None = Field(None, description="Only this customer, by name.")
     product_id: params.Ids = Field([], description="Only these products.")
 
+    def check(self, access: Access) -> None:
+        self.products(access)
+
     def products(self, access: Access) -> "QuerySet[Product]":
-        """Those that are asked for, of those the caller may see. Raises ``BadParameters`` for any that is not there."""
+        """Those that are asked for, of those the caller may see. Raises ``NotThere``."""
         visible = caller.products(access)
         if self.customer is not None:
             if not caller.customers(access).filter(name=self.customer).exists():
-                raise BadParameters({"customer": f'there is no customer "{self.customer}"'})
+                raise NotThere({"customer": f'there is no customer "{self.customer}"'})
             visible = visible.filter(customer__name=self.customer)
         if not self.product_id:
             return visible
         chosen = visible.filter(pk__in=self.product_id)
         if missing := set(self.product_id) - set(chosen.values_list("pk", flat=True)):
             whose = f"customer {self.customer} has" if self.customer else "there is"
-            raise BadParameters({"product_id": f"{whose} no product {', '.join(map(str, sorted(missing)))}"})
+            raise NotThere({"product_id": f"{whose} no product {', '.join(map(str, sorted(missing)))}"})
         return chosen
 
     def shown(self) -> list[tuple[str, str]]:

@@ -5,7 +5,8 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -13,7 +14,7 @@ from sync import access
 from sync.access import Access, Request
 
 P = ParamSpec("P")
-View = Callable[Concatenate[Request, P], HttpResponse]
+View = Callable[Concatenate[Request, P], HttpResponseBase]
 
 
 def of(request: HttpRequest) -> Access:
@@ -21,7 +22,7 @@ def of(request: HttpRequest) -> Access:
     return access.of_request(request)
 
 
-def page(permission: str) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
+def page(permission: str) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
     """A page for people with ``permission`` (``app.name``), kept by no cache: it is read, and changes nothing.
 
     Others are sent to the login, or told what they lack (403).
@@ -29,23 +30,23 @@ def page(permission: str) -> Callable[[View[P]], Callable[Concatenate[HttpReques
     return _door(permission, require_safe)
 
 
-def action(permission: str) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
+def action(permission: str) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
     """What a form of a page does, for people with ``permission``: by POST only, with the form's own token (CSRF)."""
     return _door(permission, require_POST)
 
 
 def _door(
     permission: str, methods: Callable[..., Any]
-) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
-    def decorate(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
+    def decorate(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
         @wraps(view)
-        def entered(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def entered(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             of(request)
             known = cast("Request", request)
             access.require(known, permission)
             return view(known, *args, **kwargs)
 
         guarded = never_cache(methods(login_required(entered)))
-        return cast("Callable[Concatenate[HttpRequest, P], HttpResponse]", guarded)
+        return cast("Callable[Concatenate[HttpRequest, P], HttpResponseBase]", guarded)
 
     return decorate

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from sync.access import Access
+from sync.models import Customer
 
 
 def changed(path: str, query: QueryDict, **changes: object) -> str:
@@ -35,3 +36,12 @@ def admin_list(access: Access, model: type[Model], **filters: str | int) -> str:
         return ""
     path = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return f"{path}?{urlencode(filters)}" if filters else path
+
+
+def thresholds_page(access: Access, customer: Customer) -> str:
+    """Where the thresholds of a customer are changed; empty for those who may not."""
+    if not (access.user.is_staff and access.may("sync.change_customer")):
+        return ""
+    if hasattr(customer, "thresholds"):
+        return reverse("admin:reports_customerthresholds_change", args=[customer.pk])
+    return f"{reverse('admin:reports_customerthresholds_add')}?{urlencode({'customer': customer.pk})}"

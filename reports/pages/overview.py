@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
 from problematic.models import ProblematicEvent
 from reports import attention, standings
 from reports.attention import Run
+from reports.own_thresholds import judged_by
 from reports.pages import access, cells, choosing, figures, frame, problem_list, product_table, words
 from reports.pages.filters import kept
 from reports.pages.links import admin_list, admin_row, may_see_in_admin
@@ -39,7 +40,9 @@ _RUN_COLUMNS = (
 def overview(request: Request) -> HttpResponse:
     who, now = access.of(request), timezone.now()
     chosen = choosing.chosen(request.path, request.GET, now.date())
-    everything = list(visible.products(who).select_related("customer").filter(missing_since=None))
+    everything = list(visible.products(who).select_related("customer__thresholds").filter(missing_since=None))
+    if not everything and who.may("sync.add_customer") and not Customer.objects.exists():
+        return HttpResponseRedirect(reverse("first-run:begin"))
     customers = {product.customer.name: product.customer for product in everything}
     customer = request.GET.get("customer", "")
     products = [each for each in everything if each.customer.name == customer] if customer in customers else everything
@@ -54,7 +57,6 @@ def overview(request: Request) -> HttpResponse:
         "Overview",
         freshness=_freshness(products, now),
         notices=_notices(customers.values(), who),
-        open_problems=None if customer in customers else problems.open,
         has_products=bool(everything),
         nothing=_nothing(who),
         customers=sorted(customers) if len(customers) > 1 else [],
@@ -65,6 +67,7 @@ def overview(request: Request) -> HttpResponse:
         stats=figures.stats(found.of_period(NOW), found.of_period(BEFORE)),
         health=product_table.table(rows[:SHOWN], now, customers=len(customers) > 1),
         more=len(rows) - SHOWN,
+        judged_by=judged_by(product.customer for product in products),
         volume=figures.volume(trend, chosen.buckets, weekly=chosen.weekly),
         outcomes=figures.outcomes(trend, chosen.buckets, weekly=chosen.weekly),
         problems=problem_list.lines(problems, who, now),
@@ -95,6 +98,9 @@ def _notices(customers: Iterable[Customer], who: Access) -> list[Notice]:
 
 def _nothing(who: Access) -> dict[str, str]:
     """What to do where there is no product."""
+    if who.may("sync.add_customer") and Customer.objects.count() == 1:
+        text = "The first customer is being set up: once it was synced, its products appear here."
+        return {"text": text, "url": reverse("first-run:begin"), "link": "Go on with it"}
     if may_see_in_admin(who, Customer):
         text = "Add a customer with the token of its TestIO account, then sync it: its products appear here."
         return {"text": text, "url": reverse("admin:sync_customer_changelist"), "link": "Customers"}

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.http import QueryDict
 
+from reports.own_thresholds import thresholds_of
 from reports.pages import cells, health, words
 from reports.pages.tables import DESCENDING, Cell, Column, Sorting, Table, sortable
-from reports.standings import NOW, Figures, Tally, thresholds_of
+from reports.standings import NOW, Figures, Tally
 from reports.thresholds import Health
 from sync import freshness
 from sync.freshness import Freshness

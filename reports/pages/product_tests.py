@@ -8,11 +8,11 @@ from django.http import QueryDict
 
 from reports import tests_of_product
 from reports.figures import BugCounts
+from reports.own_thresholds import thresholds_of
 from reports.pages import cells, filters, health, words
 from reports.pages.filters import Bar, Field
 from reports.pages.links import changed
 from reports.pages.tables import DESCENDING, Cell, Column, Sorting, Table, sortable
-from reports.standings import thresholds_of
 from reports.tests_of_product import Page, Wanted
 from reports.thresholds import Thresholds
 from sync import wording

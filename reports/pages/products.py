@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from reports import attention, standings
+from reports.own_thresholds import judged_by, thresholds_of
 from reports.pages import (
     access,
     cells,
@@ -23,10 +24,10 @@ from reports.pages import (
 )
 from reports.pages.filters import Bar, Field
 from reports.pages.frame import Crumb
-from reports.pages.links import admin_row
+from reports.pages.links import admin_row, thresholds_page
 from reports.pages.product_table import WORST_FIRST, Standing
 from reports.pages.tables import Sorting
-from reports.standings import BEFORE, NOW, Question, thresholds_of
+from reports.standings import BEFORE, NOW, Question
 from reports.thresholds import Health
 from sync import access as visible
 from sync import freshness
@@ -40,7 +41,7 @@ _FEATURES = 8
 def products(request: Request) -> HttpResponse:
     who, now, query = access.of(request), timezone.now(), request.GET
     chosen = choosing.chosen(request.path, query, now.date())
-    rows = list(visible.products(who).select_related("customer").filter(missing_since=None))
+    rows = list(visible.products(who).select_related("customer__thresholds").filter(missing_since=None))
     customers = sorted({row.customer.name for row in rows})
     found = standings.figures_of(Question([row.pk for row in rows], chosen.period, chosen.buckets[-1:]))
     bar = _bar(request, customers)
@@ -58,6 +59,7 @@ def products(request: Request) -> HttpResponse:
         filters=bar,
         table=product_table.sortable_table(shown, now, sorting, request.path, query, customers=len(customers) > 1),
         sentence=_shown_of(len(shown), len(rows)),
+        judged_by=judged_by(row.product.customer for row in shown),
         nothing=_nothing(bar, any_product=bool(rows)),
     )
 
@@ -106,7 +108,7 @@ def _nothing(bar: Bar, *, any_product: bool) -> dict[str, str]:
 @access.page("sync.view_product")
 def product(request: Request, product_id: int) -> HttpResponse:
     who, now = access.of(request), timezone.now()
-    row = visible.products(who).select_related("customer").filter(pk=product_id).first()
+    row = visible.products(who).select_related("customer__thresholds").filter(pk=product_id).first()
     if row is None:
         raise Http404(f"There is no product {product_id} here, or you may not see it.")
     chosen = choosing.chosen(request.path, request.GET, now.date())
@@ -124,6 +126,8 @@ def product(request: Request, product_id: int) -> HttpResponse:
         facts=_facts(row),
         admin_url=admin_row(who, row),
         health=health.badge(thresholds.overall(tally.bugs.rates())),
+        judged_by=judged_by([row.customer]),
+        thresholds_url=thresholds_page(who, row.customer),
         periods=chosen.choice,
         period_words=chosen.words,
         period_short=chosen.short,

@@ -10,13 +10,13 @@ from django.utils import timezone
 from reports import figures as counting
 from reports import one_test
 from reports.one_test import Summary
+from reports.own_thresholds import judged_by, thresholds_of
 from reports.pages import access, cells, figures, frame, words
 from reports.pages.charts import Chart, Series
 from reports.pages.frame import Crumb
 from reports.pages.links import admin_list, admin_row
 from reports.pages.parts import Notice, Stat
 from reports.pages.tables import Cell, Column, Table
-from reports.standings import thresholds_of
 from sync import freshness, wording
 from sync.access import Request, seen
 from sync.freshness import Freshness
@@ -36,7 +36,7 @@ _BUG_COLUMNS = (
 @access.page("sync.view_test")
 def test(request: Request, test_id: int) -> HttpResponse:
     who, now = access.of(request), timezone.now()
-    related = ("product__customer", "section", "created_by", "submitted_by", "freshness")
+    related = ("product__customer__thresholds", "section", "created_by", "submitted_by", "freshness")
     rows = seen(
         Test.objects.select_related(*related).defer("raw", "product__raw", "product__search"), who, "product__customer"
     )
@@ -157,6 +157,7 @@ def _details(row: Test) -> Iterator[tuple[str, str]]:
     yield "Product", cells.product_name(row.product)
     if row.section:
         yield "Section", str(row.section)
+    yield "Rates judged", judged_by([row.product.customer])
     yield "Environment", row.environment_title or words.NONE
     yield "Started", when(row.start_at) if row.start_at else words.NONE
     yield "Ended", when(row.end_at) if row.end_at else words.NONE

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F
+from django.db.models import Count, F, Q
 
 from reports import figures
 from reports.figures import BugCounts
@@ -18,7 +18,7 @@ from sync.models import Feature, Product
 
 @dataclass(frozen=True, slots=True)
 class CountedTest:
-    """A test as it is stored, with its bugs."""
+    """A test as it is stored, with its bugs. ``lacks_bugs``: they were not read from TestIO yet."""
 
     bugs: BugCounts
     id: int
@@ -29,6 +29,7 @@ class CountedTest:
     end_at: datetime | None
     product_id: int
     environment: str
+    lacks_bugs: bool
 
 
 @dataclass(slots=True)
@@ -54,7 +55,8 @@ def tests(question: Question) -> list[CountedTest]:
     found = counted_bugs(question).values("test_id").annotate(**counts).values_list("test_id", *counts)
     bugs = {test: dict(zip(counts, numbers, strict=True)) for test, *numbers in found}
     order = (F("end_at").desc(nulls_last=True), "-pk")
-    rows = counted_tests(question).order_by(*order).values_list(*_TEST)
+    lacks_bugs = Q(freshness__isnull=False, freshness__bugs_synced_at=None)
+    rows = counted_tests(question).annotate(lacks_bugs=lacks_bugs).order_by(*order).values_list(*_TEST, "lacks_bugs")
     none: dict[str, int] = {}
     return [CountedTest(BugCounts(**bugs.get(row[0], none)), *row) for row in rows]
 
@@ -83,6 +85,7 @@ def titles(features: Mapping[int | None, Any]) -> dict[int, str]:
 
 
 def products(question: Question) -> list[Product]:
-    """The products it is about that TestIO still has, by name, each with its customer."""
-    rows = Product.objects.filter(pk__in=question.products, missing_since=None).select_related("customer")
-    return list(rows.only("name", "customer__name").order_by("name", "pk"))
+    """The products it is about, by name, each with its customer and what that calls healthy; also those that TestIO has
+    no more, which count nowhere."""
+    rows = Product.objects.filter(pk__in=question.products).defer("raw", "search")
+    return list(rows.select_related("customer__thresholds").order_by("name", "pk"))

@@ -18,10 +18,10 @@ def document(report: QualityReport, parameters: Iterable[tuple[str, str]], *, wi
         TITLE,
         report.made_at,
         f"{_names(report.products)}: {_choice(report)}",
-        parameters=[*parameters, ("Period", report.period), ("Tests", statuses)],
+        parameters=[*parameters, ("Period", report.period), ("Tests", statuses), ("Judged", _judged(report))],
         notes=report.limits.sentences(),
         sections=[
-            Section("In short", figures=list(_figures(report.total, report.thresholds)), charts=[_over_time(report)]),
+            Section("In short", figures=list(_figures(report)), charts=[_over_time(report)]),
             Section("Products", tables=[_products(report)]),
             Section("Bugs", charts=[_severities(report)], tables=list(_about_bugs(report))),
             Section("Tests", tables=[*_about_tests(report), *([_tests(report)] if with_tests else [])]),
@@ -53,7 +53,8 @@ _RATES = {
 }
 
 
-def _figures(standing: Standing, thresholds: Thresholds) -> Iterator[Figure]:
+def _figures(report: QualityReport) -> Iterator[Figure]:
+    standing, thresholds = report.total, report.thresholds
     tally, changes = standing.tally, standing.changes()
     yield Figure("tests", "Tests", tally.tests, note=_changed(changes, "tests", Kind.INTEGER))
     yield Figure("bugs", "Bugs", tally.bugs.total, note=_changed(changes, "bugs", Kind.INTEGER))
@@ -62,7 +63,15 @@ def _figures(standing: Standing, thresholds: Thresholds) -> Iterator[Figure]:
     for name, title in _RATES.items():
         notes = [_class(standing, name, thresholds), _changed(changes, name, Kind.RATE)]
         yield Figure(name, title, getattr(tally.bugs, name), Kind.RATE, "; ".join(filter(None, notes)))
-    yield Figure("health", "Health", standing.overall.value, Kind.TEXT, "the worst class of any rate")
+    note = f"the worst class of any rate, {_judged(report)}"
+    yield Figure("health", "Health", standing.overall.value, Kind.TEXT, note)
+
+
+def _judged(report: QualityReport) -> str:
+    """Whose thresholds these are; where parts have others than the whole, both."""
+    if all(row.thresholds == report.thresholds for row in report.own_thresholds):
+        return report.judged_by
+    return f"by the thresholds of this site; products {report.judged_by}"
 
 
 def _class(standing: Standing, name: str, thresholds: Thresholds) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 
@@ -12,7 +12,7 @@ from problematic.models import ProblematicEvent
 from reports.quality.question import Question
 from reports.quality.rows import counted_tests
 from sync import freshness
-from sync.models import Bug, Product, TestFreshness
+from sync.models import Bug, Product
 from sync.summaries import when
 
 #: So many numbers of unread tests are named; ``Limits.unread_tests`` counts all.
@@ -98,10 +98,12 @@ class Limits:
             yield f"{each.what.capitalize()} {each.id} is left out: {each.reason}."
 
 
-def limits(question: Question) -> Limits:
-    """Five statements, or six where there is a period."""
+def limits(question: Question, products: Sequence[Product], *, without_bugs_read: int) -> Limits:
+    """Of the question's ``products``, also those TestIO has no more, and how many of its tests are without bugs read.
+
+    Two statements, or three where there is a period.
+    """
     now = timezone.now()
-    products = list(_products(question))
     ages = {product: freshness.of(product, "tests", "bugs", now=now) for product in products}
     unread = _unread(question)
     return Limits(
@@ -118,18 +120,13 @@ def limits(question: Question) -> Limits:
         unread_tests=len(unread),
         unread_test_ids=[pk for pk in unread if pk is not None][:MOST_NAMED],
         bugs_of_unread_tests=sum(unread.values()),
-        tests_without_bugs_read=_without_bugs_read(question),
+        tests_without_bugs_read=without_bugs_read,
         undated_tests=_undated(question),
         data_as_of=freshness.oldest((age.data_as_of for age in ages.values()), now=now).data_as_of,
     )
 
 
 _GONE = "TestIO has it no more"
-
-
-def _products(question: Question) -> "QuerySet[Product]":
-    rows = Product.objects.filter(pk__in=question.products)
-    return rows.only("name", "missing_since", *(f"{part}_synced_at" for part in freshness.PARTS)).order_by("name", "pk")
 
 
 def _gaps(question: Question) -> list[Gap]:
@@ -156,11 +153,6 @@ def _unread(question: Question) -> dict[int | None, int]:
     rows = Bug.objects.filter(missing_since=None, test=None, product__in=question.products)
     counted = rows.order_by().values_list("mentioned_test_id").annotate(bugs=Count("pk"))
     return dict(counted.order_by("mentioned_test_id"))
-
-
-def _without_bugs_read(question: Question) -> int:
-    chosen = counted_tests(question).values("pk")
-    return TestFreshness.objects.filter(bugs_synced_at=None, test__in=chosen).count()
 
 
 def _undated(question: Question) -> int:

@@ -8,20 +8,22 @@ from typing import Any, TypeVar
 
 from django.utils import timezone
 
-from reports import figures, test_cases
+from reports import figures, own_thresholds, test_cases
 from reports.figures import RATES, BugCounts
 from reports.metrics import Range
+from reports.models import CustomerThresholds
 from reports.quality import counting, links
 from reports.quality.counting import CountedTest, OfBugs
 from reports.quality.limits import Limits, limits
 from reports.quality.links import Links, OfTests
 from reports.quality.question import Question
 from reports.quality.rows import NONE, Part, counted_tests
-from reports.standings import Tally, thresholds_of
+from reports.standings import Tally
 from reports.test_cases import CaseCounts
 from reports.thresholds import Health, Thresholds
 from sync import wording
 from sync.dates import Period, name_of_period
+from sync.models import Product
 
 Key = TypeVar("Key", int, str)
 
@@ -86,11 +88,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class QualityReport:
-    """``statuses`` are those of the tests that count, None where tests were named. ``tests`` is never shortened."""
+    """``statuses`` are those of the tests that count, None where tests were named. ``tests`` is never shortened.
+
+    Each product and test is judged by the thresholds of its customer. ``thresholds`` judge all together: those that
+    hold for every product, else the site's. ``judged_by`` says whose these are.
+    """
 
     question: Question
     made_at: datetime
     thresholds: Thresholds
+    judged_by: str
+    own_thresholds: Sequence[CustomerThresholds]
     total: Standing
     links: Links
     products: Sequence[ProductRow]
@@ -121,23 +129,28 @@ class QualityReport:
 
 
 def make(question: Question) -> QualityReport:
-    """The figures as they are stored now. Call it within one snapshot: it takes some twenty statements."""
+    """The figures as they are stored now. Call it within one snapshot: it takes up to a dozen statements."""
     tests, bugs = counting.tests(question), counting.bugs(question)
     before = question.previous()
     past = counting.by_product(before) if before else None
-    cases = test_cases.counts(counted_tests(question))
-    thresholds = Thresholds.from_settings()
+    has_cases = any(test.testing_type is None for test in tests)
+    cases = test_cases.counts(counted_tests(question)) if has_cases else {}
+    known = counting.products(question)
+    products = [product for product in known if not product.missing_since]
+    thresholds = {product.pk: own_thresholds.thresholds_of(product) for product in products}
+    for_all = own_thresholds.for_all(thresholds.values())
     total = Tally(len(tests), BugCounts.from_groups(bugs.by_status))
-    products = _products(question, tests, past)
     previous = None if past is None else sum(past.values(), Tally())
     return QualityReport(
         question=question,
         made_at=timezone.now(),
-        thresholds=thresholds,
-        total=_standing(total, thresholds, previous),
+        thresholds=for_all,
+        judged_by=own_thresholds.judged_by(product.customer for product in products),
+        own_thresholds=own_thresholds.of_customers(product.customer for product in products),
+        total=_standing(total, for_all, previous),
         links=links.of_part(question, Part()),
-        products=products,
-        tests=_tests(tests, {row.id: row.name for row in products}, cases, thresholds),
+        products=_products(question, products, thresholds, tests, past),
+        tests=_tests(tests, {product.pk: product.name for product in products}, cases, thresholds),
         by_severity=_by_severity(question, bugs),
         by_bug_status=_by_bug_status(question, bugs),
         by_feature=_by_feature(question, bugs),
@@ -146,7 +159,7 @@ def make(question: Question) -> QualityReport:
         by_month=_of_tests(question, tests, "month", _month, ()),
         cases=test_cases.total(cases.values()),
         case_tests=len(cases),
-        limits=limits(question),
+        limits=limits(question, known, without_bugs_read=sum(test.lacks_bugs for test in tests)),
     )
 
 
@@ -170,23 +183,33 @@ def _difference(now: float | None, before: float | None) -> float | None:
 # -- products and tests
 
 
-def _products(question: Question, tests: Iterable[CountedTest], past: Mapping[int, Tally] | None) -> list[ProductRow]:
+def _products(
+    question: Question,
+    products: Iterable[Product],
+    thresholds: Mapping[int, Thresholds],
+    tests: Iterable[CountedTest],
+    past: Mapping[int, Tally] | None,
+) -> list[ProductRow]:
     tallies = _tallied(tests, lambda test: test.product_id)
     rows = []
-    for product in counting.products(question):
+    for product in products:
         previous = None if past is None else past.get(product.pk, Tally())
-        standing = _standing(tallies.get(product.pk, Tally()), thresholds_of(product), previous)
+        standing = _standing(tallies.get(product.pk, Tally()), thresholds[product.pk], previous)
         of_it = links.of_product(question, product.pk)
         rows.append(ProductRow(product.pk, product.name, product.customer.name, standing, of_it))
     return rows
 
 
 def _tests(
-    tests: Sequence[CountedTest], products: Mapping[int, str], cases: Mapping[int, CaseCounts], thresholds: Thresholds
+    tests: Sequence[CountedTest],
+    products: Mapping[int, str],
+    cases: Mapping[int, CaseCounts],
+    thresholds: Mapping[int, Thresholds],
 ) -> list[TestRow]:
     addresses = OfTests()
     # Thousands of tests have few different numbers of bugs.
-    health = {bugs: thresholds.health(bugs.rates()) for bugs in {test.bugs for test in tests}}
+    different = {(test.product_id, test.bugs) for test in tests}
+    health = {(product, bugs): thresholds[product].health(bugs.rates()) for product, bugs in different}
     return [
         TestRow(
             id=test.id,
@@ -199,7 +222,7 @@ def _tests(
             product=products[test.product_id],
             environment=test.environment,
             bugs=test.bugs,
-            health=health[test.bugs],
+            health=health[test.product_id, test.bugs],
             cases=cases.get(test.id, CaseCounts()) if test.testing_type is None else None,
             links=addresses.of(test.id),
         )

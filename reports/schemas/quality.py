@@ -12,6 +12,9 @@ from sync.schemas.common import Aged, Document, OfProduct
 HealthClass = Literal["healthy", "warning", "critical", "unknown"]
 
 
+Rate = Literal["rejection", "auto_acceptance", "active_acceptance", "review"]
+
+
 class QualityLinks(Document):
     """Calls of this API that list the rows a figure counts; `page` is a page for people. Null where there is none."""
 
@@ -35,6 +38,19 @@ class Thresholds(Document):
     auto_acceptance: Threshold
     active_acceptance: Threshold
     review: Threshold
+
+
+class ThresholdsOfCustomer(Thresholds):
+    """What holds for one customer. The rates in `own` have thresholds of its own, others those of the site."""
+
+    customer: str = Field(examples=["acme"])
+    own: list[Rate]
+
+
+class AllThresholds(Thresholds):
+    """What holds on this site, unless a customer has thresholds of its own; and what holds for each customer."""
+
+    customers: list[ThresholdsOfCustomer] = Field(description="Those you see, by name.")
 
 
 class HealthOfRates(Document):
@@ -160,7 +176,12 @@ class QualityQuestion(Document):
 class QualityReport(Aged):
     made_at: datetime
     question: QualityQuestion
-    thresholds: Thresholds
+    thresholds: Thresholds = Field(
+        description="What the total is judged by: what holds for every product of the report, else those of the site."
+    )
+    own_thresholds: list[ThresholdsOfCustomer] = Field(
+        description="Customers whose products and tests are judged by thresholds of their own."
+    )
     total: QualityStanding
     products: list[QualityOfProduct]
     by_severity: list[QualityGroup]

@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from reports import catalogue, saved
 from reports.builtin import REPORTS
 from reports.catalogue import BadParameters, NoSuchReport
-from reports.saved import SaveRefused
+from reports.saved import BadFields, SaveRefused
 from tests.reports import world
 from tests.reports.world import everything, of, person, rows
 
@@ -100,7 +100,7 @@ def test_what_cannot_be_saved_is_refused_with_the_reason() -> None:
     ann = of(person("ann", see_all=True))
     with pytest.raises(SaveRefused, match="comes with the program"):
         saved.save(ann, "bugs", report="bugs", parameters={})
-    with pytest.raises(BadParameters, match="name: "):
+    with pytest.raises(BadFields, match="name: "):
         saved.save(ann, "my bugs", report="bugs", parameters={})
     with pytest.raises(BadParameters, match="status: "):
         saved.save(ann, "mine", report="bugs", parameters={"status": ["lost"]})

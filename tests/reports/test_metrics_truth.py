@@ -106,7 +106,7 @@ def _draw(dice: random.Random, dimensions: tuple[str, ...], world: naive.World, 
     chosen: dict[str, tuple[Any, ...]] = {}
     for name in dice.sample([*DIMENSIONS], filters):
         rows = naive.facts(world, dated_by, by_feature=name == "feature")
-        values = sorted({_filter_value(row, name) for row in rows}, key=str)
+        values = sorted({naive.filter_value(row, name) for row in rows}, key=str)
         chosen[name] = tuple(dice.sample(values, min(len(values), dice.randrange(1, 4))))
     if "test_status" not in chosen and dice.random() < 0.3:
         chosen["test_status"] = ("any",)
@@ -115,8 +115,3 @@ def _draw(dice: random.Random, dimensions: tuple[str, ...], world: naive.World, 
         first = FIRST_DAY + timedelta(days=dice.randrange(800))
         days = Range(dice.choice((first, None)), first + timedelta(days=dice.randrange(300)))
     return Query(MEASURE_NAMES, dimensions, chosen, days, dated_by)
-
-
-def _filter_value(row: dict[str, Any], name: str) -> Any:
-    value = row[name] and row[name]["id"] if name in ("test", "bug") else row[name]
-    return naive.NONE if value is None else value

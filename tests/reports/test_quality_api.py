@@ -8,7 +8,7 @@ from django.test import Client
 
 from reports import catalogue, exports
 from reports.catalogue import BadParameters
-from reports.schemas.quality import QualityReport, Thresholds
+from reports.schemas.quality import AllThresholds, QualityReport
 from tests.factories import BugFactory, FeatureFactory, ProductFactory, TestFactory, TestFeatureFactory
 from tests.reports import small_world
 from tests.reports.world import everything
@@ -139,6 +139,6 @@ def test_the_report_can_be_written_on_paper_and_as_a_workbook(tmp_path: Path) ->
 
 
 def test_thresholds_say_which_side_is_the_bad_one() -> None:
-    told = as_published(reader().get(f"{V1}/thresholds"), Thresholds)
+    told = as_published(reader().get(f"{V1}/thresholds"), AllThresholds)
     assert told["rejection"] == {"warning": 0.2, "critical": 0.35, "direction": "above"}
     assert told["review"] == {"warning": 0.8, "critical": 0.6, "direction": "below"}

@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from reports import catalogue, exports, runs
-from reports.catalogue import BadParameters, Entry
+from reports.catalogue import BadParameters, Entry, NotThere
 from reports.documents import Document
 from reports.exports import Format, NoSuchFormat
 from reports.exports.rows import Seen
@@ -70,9 +70,15 @@ def test_what_cannot_be_asked_for_is_refused_at_once(ann: Access) -> None:
 
 
 def test_a_report_that_turns_out_impossible_says_why(ann: Access) -> None:
-    run = finished(runs.start(bugs(ann), {"product_id": [404]}, "csv", ann))
+    run = runs.make(bugs(ann), {"product_id": [404]}, "csv", ann)
     assert (run.status, run.error) == ("failed", "product_id: there is no product 404.")
     assert list(exports_folder().iterdir()) == []
+
+
+def test_an_impossible_report_is_not_begun(ann: Access) -> None:
+    with pytest.raises(NotThere, match=r"product_id: there is no product 404\."):
+        runs.start(bugs(ann), {"product_id": [404]}, "csv", ann)
+    assert not ReportRun.objects.exists()
 
 
 def test_one_user_writes_so_many_at_once_and_no_more(ann: Access) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
@@ -12,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import background, saved, schedules
-from reports.catalogue import BadParameters
 from reports.mail import Console
 from reports.models import ReportRun, ReportSchedule
+from reports.saved import BadFields
 from reports.schedules import Timing, next_after
 from sync.access import Access
 from tests.reports import world
@@ -44,14 +45,14 @@ def test_a_monthly_time_comes_once_in_every_month(now: datetime, hour: int, day:
 def ann(settings: Any, tmp_path: Path, transactional_db: None) -> Access:
     settings.DATA_DIR = tmp_path
     world.make()
-    return of(person("ann", see_all=True))
+    return of(person("ann", see_all=True, mails_outside=True))
 
 
 def scheduled(access: Access) -> ReportSchedule:
     """A weekly one that is due now."""
     report = saved.save(access, "weekly-bugs", report="bugs", parameters={"product_id": [1]}, title="Bugs\nof the shop")
     leads = ["lead@example.com", "qa@example.com"]
-    schedule = schedules.create(report, Timing(6, weekday=0), form="csv", recipients=leads)
+    schedule = schedules.create(access, report, Timing(6, weekday=0), form="csv", recipients=leads)
     ReportSchedule.objects.update(next_run_at=Now())
     return schedule
 
@@ -120,10 +121,15 @@ def test_a_mail_that_cannot_be_sent_is_tried_again_and_the_reason_kept(ann: Acce
 
 def test_the_owners_rights_are_those_of_the_day(ann: Access) -> None:
     schedule = scheduled(ann)
-    ann.user.user_permissions.clear()
+    ann.user.user_permissions.remove(Permission.objects.get(codename="view_bug"))
     assert list(schedules.deliver_due()) == [False]
     schedule.refresh_from_db()
     assert schedule.last_error.startswith("There is no report ")
+    ann.user.user_permissions.clear()
+    ReportSchedule.objects.update(next_run_at=Now())
+    assert list(schedules.deliver_due()) == [False]
+    schedule.refresh_from_db()
+    assert schedule.last_error.startswith("ann may not mail reports any more.")
     assert (mail.outbox, ReportRun.objects.count()) == ([], 0)
 
 
@@ -139,12 +145,12 @@ def test_a_cycle_without_a_worker_mails_what_is_due(ann: Access) -> None:
 def test_what_cannot_be_scheduled_is_refused(ann: Access) -> None:
     report = saved.save(ann, "mine", report="bugs", parameters={})
     for wrong in (Timing(6), Timing(6, weekday=0, day=1), Timing(24, day=1), Timing(6, weekday=7), Timing(6, day=0)):
-        with pytest.raises(BadParameters):
-            schedules.create(report, wrong, form="csv", recipients=["a@example.com"])
-    with pytest.raises(BadParameters, match="recipients: "):
-        schedules.create(report, Timing(6, day=31), form="csv", recipients=["nobody"])
-    with pytest.raises(BadParameters, match="recipients: "):
-        schedules.create(report, Timing(6, day=31), form="csv", recipients=[])
+        with pytest.raises(BadFields):
+            schedules.create(ann, report, wrong, form="csv", recipients=["a@example.com"])
+    with pytest.raises(BadFields, match="recipients: "):
+        schedules.create(ann, report, Timing(6, day=31), form="csv", recipients=["nobody"])
+    with pytest.raises(BadFields, match="recipients: "):
+        schedules.create(ann, report, Timing(6, day=31), form="csv", recipients=[])
 
 
 def test_without_a_mail_server_standard_error_shows_what_would_be_sent(capsys: pytest.CaptureFixture[str]) -> None:

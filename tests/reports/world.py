@@ -1,7 +1,10 @@
 """A small world to report about, and people who look at it."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
@@ -61,11 +64,13 @@ def make() -> World:
     return World(acme, other, shop, bank, [first, cases, third], bugs)
 
 
-def person(name: str = "ann", *customers: Customer, see_all: bool = False) -> User:
-    """Somebody who may look at everything, of these customers."""
-    user = User.objects.create_user(name)
+def person(name: str = "ann", *customers: Customer, see_all: bool = False, mails_outside: bool = False) -> User:
+    """Somebody who may look at everything, of these customers, and keep and mail reports of their own."""
+    user = User.objects.create_user(name, email=f"{name}@example.com")
     looks = Permission.objects.filter(codename__startswith="view_")
-    user.user_permissions.set([*looks, *Permission.objects.filter(codename="see_all_customers" if see_all else "")])
+    more = ["add_savedreport", "add_reportschedule"]
+    more += ["see_all_customers"] * see_all + ["mail_outside"] * mails_outside
+    user.user_permissions.set([*looks, *Permission.objects.filter(codename__in=more)])
     for customer in customers:
         customer.members.add(user)
     return User.objects.get(pk=user.pk)
@@ -77,6 +82,10 @@ def everything() -> Access:
 
 def of(user: User) -> Access:
     return access.of_user(user)
+
+
+def as_json(body: Mapping[str, Any]) -> str:
+    return json.dumps(body)
 
 
 def rows(document: Document) -> list[dict[str, Value]]:

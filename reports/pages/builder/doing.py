@@ -8,19 +8,17 @@ from django.urls import reverse
 from django.utils.text import slugify
 
 from reports import runs, saved, schedules
-from reports.catalogue import BadParameters, NoSuchReport, ReportError
+from reports.catalogue import BadParameters, ReportError
 from reports.exports import NoSuchFormat
 from reports.models import SavedReport
 from reports.pages import access, files
-from reports.pages.builder import mailing
 from reports.pages.builder.page import Asked, own, read
 from reports.pages.filters import text
 from reports.runs import RunRefused
-from reports.schedules import Timing
+from reports.saved import KEEP, BadFields
+from reports.schedules import SCHEDULE, Timing
 from sync.access import Request
 from sync.models import Customer
-
-SAVE = "reports.view_savedreport"
 
 
 @access.action(files.VIEW)
@@ -36,7 +34,7 @@ def order(request: Request, name: str) -> HttpResponse:
     return files.answered(request, back)
 
 
-@access.action(SAVE)
+@access.action(KEEP)
 def save(request: Request, name: str) -> HttpResponse:
     """Keep the report with its parameters under a title of one's own."""
     asked, who, body = read(request, name), access.of(request), request.POST
@@ -55,14 +53,14 @@ def save(request: Request, name: str) -> HttpResponse:
             is_shared=bool(body.get("shared")),
             customers=_customers(asked),
         )
-    except (ReportError, NoSuchReport) as refusal:
+    except ReportError as refusal:
         messages.error(request, str(refusal))
         return HttpResponseRedirect(_page(request, name))
     messages.success(request, f"{kept.title} is saved.")
     return HttpResponseRedirect(reverse("reports:report", args=[kept.public_id]))
 
 
-@access.action(SAVE)
+@access.action(KEEP)
 def share(request: Request, name: str) -> HttpResponse:
     """Show one's saved report to others, or to nobody else any more."""
     kept = _own(request, name)
@@ -74,18 +72,18 @@ def share(request: Request, name: str) -> HttpResponse:
     return HttpResponseRedirect(_page(request, name))
 
 
-@access.action(SAVE)
+@access.action(KEEP)
 def delete(request: Request, name: str) -> HttpResponse:
     """Delete one's saved report, with what is mailed of it."""
     kept = _own(request, name)
     if kept is None:
         return HttpResponseRedirect(_page(request, name))
     messages.success(request, f"{kept.title} is deleted.")
-    kept.delete()
+    saved.delete(access.of(request), kept)
     return HttpResponseRedirect(reverse("reports:catalogue"))
 
 
-@access.action(mailing.VIEW)
+@access.action(SCHEDULE)
 def schedule(request: Request, name: str) -> HttpResponse:
     """Mail one's saved report regularly."""
     kept = _own(request, name)
@@ -95,8 +93,9 @@ def schedule(request: Request, name: str) -> HttpResponse:
     try:
         timing = _timing(body)
         recipients = re.split(r"[\s,;]+", text(body, "recipients")[:2000])
-        schedules.create(kept, timing, form=body.get("format", ""), recipients=[each for each in recipients if each])
-    except (BadParameters, NoSuchFormat) as refusal:
+        chosen = [each for each in recipients if each]
+        schedules.create(access.of(request), kept, timing, form=body.get("format", ""), recipients=chosen)
+    except (ReportError, NoSuchFormat) as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, f"{kept.title} is mailed from now on.")
@@ -129,10 +128,10 @@ def _customers(asked: Asked) -> list[str]:
 
 
 def _timing(body: QueryDict) -> Timing:
-    """Raises ``BadParameters``."""
+    """Raises ``BadFields``."""
     hour = _number(body, "hour")
     if hour is None:
-        raise BadParameters({"hour": "it is from 0 to 23"})
+        raise BadFields({"hour": "it is from 0 to 23"})
     if body.get("every") == "month":
         return Timing(hour, day=_number(body, "day"))
     return Timing(hour, weekday=_number(body, "weekday"))

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
-from reports.models import SCHEDULE_PREFIX, ReportSchedule, SavedReport
+from reports import schedules
+from reports.models import ReportSchedule, SavedReport
 from reports.pages import access, words
 from sync.access import Access, Request
-from sync.public_ids import NoSuchId, find
+from sync.public_ids import NoSuchId
 
 VIEW = "reports.view_reportschedule"
 
@@ -31,14 +31,14 @@ def lines(who: Access, saved: SavedReport | None = None) -> Sequence[Line]:
     """The caller's own schedules, or those of one saved report of theirs."""
     if not who.may(VIEW):
         return []
-    rows = _own(who).select_related("saved")
+    rows = schedules.own(who).select_related("saved")
     return [_line(row) for row in (rows.filter(saved=saved) if saved else rows)]
 
 
 @access.action(VIEW)
 def end(request: Request, schedule: str) -> HttpResponse:
     try:
-        found = find(_own(access.of(request)), SCHEDULE_PREFIX, schedule)
+        found = schedules.find(access.of(request), schedule)
     except NoSuchId as refusal:
         raise Http404(str(refusal)) from None
     saved = found.saved
@@ -47,21 +47,13 @@ def end(request: Request, schedule: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("reports:report", args=[saved.public_id]))
 
 
-def _own(who: Access) -> "QuerySet[ReportSchedule]":
-    return ReportSchedule.objects.filter(saved__owner=who.user.pk)
-
-
 def _line(row: ReportSchedule) -> Line:
     now = timezone.now()
-    if row.every == ReportSchedule.Every.WEEK:
-        day = f"Every {ReportSchedule.Weekday(row.weekday).label}" if row.weekday is not None else "Every week"
-    else:
-        day = f"On day {row.day} of every month"
     to = ", ".join(row.recipients[:3]) + (f" and {len(row.recipients) - 3} more" if len(row.recipients) > 3 else "")
     return Line(
         title=row.saved.title,
         url=reverse("reports:report", args=[row.saved.public_id]),
-        when=f"{day} at {row.hour:02}:00 UTC",
+        when=row.when,
         more=f"{row.format} to {to}; next {words.ago(row.next_run_at, now)}",
         error=row.last_error,
         delete_url=reverse("reports:end_schedule", args=[row.public_id]),

@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from reports import catalogue
+from reports import catalogue, saved
 from reports.catalogue import BadParameters, Entry, NoSuchReport, ReportError
 from reports.documents import Document, Kind
 from reports.exports.cells import shown
@@ -17,6 +17,9 @@ from reports.pages import access, files, frame, sheets
 from reports.pages.builder import fields, mailing
 from reports.pages.frame import Crumb
 from reports.pages.sheets import Part
+from reports.recipients import OUTSIDE
+from reports.saved import KEEP
+from reports.schedules import SCHEDULE
 from sync.access import Access, Request
 from sync.api.snapshot import snapshot
 from sync.public_ids import NoSuchId, find
@@ -58,7 +61,7 @@ def page(request: Request, name: str) -> HttpResponse:
     who = access.of(request)
     asked = read(request, name)
     preview = Preview(faults=asked.faults) if asked.faults else _preview(asked, who)
-    entry, saved = asked.entry, own(asked.entry, who)
+    entry, own_one = asked.entry, own(asked.entry, who)
     back = reverse("reports:report", args=[name])
     return frame.show(
         request,
@@ -66,19 +69,20 @@ def page(request: Request, name: str) -> HttpResponse:
         entry.title,
         above=[Crumb("Reports", reverse("reports:catalogue"))],
         entry=entry,
-        is_own=saved is not None,
-        is_shared=bool(saved and saved.is_shared),
-        whose="" if not entry.is_saved else "yours" if saved else f"by {entry.owner}",
+        is_own=own_one is not None and who.may(KEEP),
+        is_shared=bool(own_one and own_one.is_shared),
+        whose="" if not entry.is_saved else "yours" if own_one else f"by {entry.owner}",
         fields=fields.fields(entry.report, asked.parameters, preview.faults, who),
         other_faults=_elsewhere(entry, preview.faults),
         preview=preview,
         urls={name: f"{back}{name}/?{asked.query}" for name in ("files", "save", "schedule", "share", "delete")},
         forms=sheets.formats(),
         files=files.of(who),
-        schedules=mailing.lines(who, saved) if saved else [],
+        schedules=mailing.lines(who, own_one) if own_one else [],
         weekdays=ReportSchedule.Weekday.choices,
-        may_save=who.may("reports.view_savedreport"),
-        may_schedule=saved is not None and who.may(mailing.VIEW),
+        may_save=who.may(KEEP),
+        may_schedule=own_one is not None and who.may(SCHEDULE),
+        may_mail_outside=who.may(OUTSIDE),
         email=request.user.email,
     )
 
@@ -102,7 +106,7 @@ def own(entry: Entry, who: Access) -> SavedReport | None:
     if not entry.is_saved:
         return None
     try:
-        return find(SavedReport.objects.filter(owner=who.user.pk), SAVED_PREFIX, entry.saved_id)
+        return find(saved.own(who), SAVED_PREFIX, entry.saved_id)
     except NoSuchId:
         return None
 

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db.models import Q
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
@@ -47,9 +48,10 @@ def elsewhere(db: None) -> Scene:
 
 @pytest.fixture
 def member(scene: Scene) -> Client:
-    """Somebody who may look at everything, of the scene's customer alone."""
+    """Somebody who may look at everything, of the scene's customer alone, and keep and mail reports of their own."""
     user = User.objects.create(username="somebody")
-    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    wanted = Q(codename__startswith="view_") | Q(codename__in=("add_savedreport", "add_reportschedule"))
+    user.user_permissions.set(Permission.objects.filter(wanted))
     scene.product.customer.members.add(user)
     client = Client()
     client.force_login(user)

@@ -1,12 +1,15 @@
 """The catalogue and the builder: found, filled in, shown, saved, shared, mailed, and one's own files alone."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.http import QueryDict
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from reports import catalogue, runs
@@ -14,6 +17,7 @@ from reports.builtin import REPORTS
 from reports.models import ReportRun, ReportSchedule, SavedReport
 from reports.pages.builder import fields
 from sync import access
+from tests.factories import TestFactory
 from tests.reports.pages.scenes import Scene
 
 pytestmark = pytest.mark.django_db
@@ -143,3 +147,19 @@ def test_what_is_being_written_asks_again_and_too_much_is_refused(reader: Client
     assert ('hx-trigger="load delay:1s"' in panel, 'aria-valuenow="25.0"' in panel) == (True, True)
     refused = reader.post("/reports/bugs/files/", {"format": "csv"}, headers={"HX-Request": "true"}).content.decode()
     assert "3 of your reports are being written" in refused
+
+
+#: A figure's card, a chart's, a table's, one beside them.
+PANEL = re.compile(r'<(section|div|figure)[^>]* class="(card|stats)[ "]|<(section|div|figure) class="(card|stats)[ "]')
+
+
+@pytest.mark.parametrize("period", ["", "&period=last+30+days"])
+def test_the_page_of_a_quality_report_costs_five_statements_and_one_for_each_panel(
+    reader: Client, scene: Scene, period: str
+) -> None:
+    TestFactory.create(product=scene.product, testing_type=None, end_at=scene.test.end_at)
+    address = f"/reports/quality/?set=1&customer=acme{period}"
+    _shown(reader, address)
+    with CaptureQueriesContext(connection) as captured:
+        page = _shown(reader, address)
+    assert len(captured) <= 5 + len(PANEL.findall(page)), [each["sql"][:80] for each in captured.captured_queries]

@@ -74,6 +74,10 @@ def test_a_page_shows_its_data(reader: Client, scene: Scene, name: str) -> None:
 
 
 def test_pages_without_any_data_say_what_to_do_next(reader: Client) -> None:
+    assert reader.get("/").headers["Location"] == "/start/"  # whoever may add the first customer is led to that
+    CustomerFactory.create(name="acme", is_active=False)
+    assert ("Go on with it" in _shown(reader, "/"), 'href="/start/"' in _shown(reader, "/")) == (True, True)
+    CustomerFactory.create(name="other")
     assert "Add a customer with the token of its TestIO account" in _shown(reader, "/")
     assert "Products appear here after the first sync" in _shown(reader, "/products/")
     assert "What are you looking for?" in _shown(reader, "/search/")
