@@ -11,7 +11,7 @@ PY := .venv/bin/python
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test check stress bench run worker clean
+.PHONY: help setup lock demo test check stress bench screens run worker clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ stress: $(READY) ## The long, full-size fault, kill and race tests
 
 bench: $(READY) ## Measure speed and memory, as JSON
 	$(PY) -m bench $(ARGS)
+
+screens: $(READY) ## Photograph the main screens of a simulated company into docs/screens
+	$(PY) -m tests.photographs
 
 # Fewer threads per worker than its pool has connections, so that no request waits for one.
 run: $(READY) ## Production: migrate, collect static files, then serve on HOST and PORT

@@ -15,11 +15,15 @@ from sync import leases, schedule, store
 from sync.limiter import LocalLimiter
 from sync.models import Customer
 from sync.pipeline import SyncBusy
+from sync.testio.asking import DEFAULT_PATIENCE, Patience
 from sync.testio.client import TestIOClient
-from sync.testio.payloads import Unstorable, parse_product
+from sync.testio.payloads import ProductRecord, Unstorable, parse_product
 
 #: So many product ids are named in a sentence.
 _SHOWN = 20
+#: For somebody who waits at a page: asked twice at most, each time for so many seconds, and no 429 is waited out.
+_PAGE_PATIENCE = Patience(attempts=2, timeouts=1, refused_for=0.0)
+_PAGE_TIMEOUT = 8.0
 
 
 class CustomerError(Exception):
@@ -82,7 +86,7 @@ def add(new: NewCustomer, *, check: bool = True) -> Customer:
     except ValidationError as error:
         raise _refusal(new.name, error) from None
     if check:
-        _refuse_unknown(new.product_ids, _check_token(new.api_base_url, new.token))
+        _refuse_unknown(new.product_ids, _ids(_read_products(new.api_base_url, new.token)))
     with transaction.atomic():
         customer.save()
         if new.default or not Customer.objects.filter(is_default=True).exists():
@@ -90,17 +94,59 @@ def add(new: NewCustomer, *, check: bool = True) -> Customer:
     return customer
 
 
-def set_token(customer: Customer, token: str, *, check: bool = True) -> None:
+def set_token(customer: Customer, token: str, *, check: bool = True, quick: bool = False) -> None:
     """Change a customer's token, after one call that proves it (unless ``check`` is off).
 
-    Ends a pause, and makes all its products due at once. Raises the ``TestIOError`` of the check.
+    ``quick``: somebody waits for it at a page. Ends a pause, and makes all its products due at once. Raises the
+    ``TestIOError`` of the check.
     """
     if check:
-        _check_token(customer.api_base_url, token)
+        _read_products(customer.api_base_url, token, quick=quick)
     customer.set_token(token)
     with transaction.atomic():
         customer.save(update_fields=["encrypted_token"])
         schedule.resume(customer.pk)
+
+
+def draft(customer: Customer) -> None:
+    """Save a customer whose setting up has just begun, or its new name and address: it is switched off until
+    ``switch_on``. ``customer`` is validated. A token that was meant for another address is forgotten."""
+    stored = Customer.objects.filter(pk=customer.pk).values_list("api_base_url", flat=True).first()
+    if stored is not None and stored != customer.api_base_url:
+        customer.encrypted_token = b""
+    customer.is_active = customer.is_default = False
+    if stored is None:
+        customer.save()
+    else:
+        customer.save(update_fields=["name", "api_base_url", "encrypted_token", "is_active", "is_default"])
+
+
+def offered(customer: Customer) -> list[ProductRecord]:
+    """The products its token may read, by name, asked for now and quickly. Raises ``TestIOError``, and
+    ``encryption.Undecipherable``."""
+    found = _read_products(customer.api_base_url, customer.read_token(), quick=True)
+    return sorted(found, key=lambda product: (product.name.lower(), product.id))
+
+
+def follow(customer: Customer, product_ids: Collection[int]) -> None:
+    """Choose what is kept of a customer; nothing named means all its products.
+
+    Products are looked for in TestIO first. Raises ``InvalidCustomer``, and the ``TestIOError`` of the look.
+    """
+    if product_ids:
+        _refuse_unknown(product_ids, _ids(offered(customer)))
+    customer.product_ids = sorted(set(product_ids))
+    customer.save(update_fields=["product_ids"])
+
+
+def switch_on(customer: Customer) -> None:
+    """End its setting up: from now on it is refreshed in the background too. The first one becomes the default."""
+    customer.is_active = True
+    with transaction.atomic():
+        customer.save(update_fields=["is_active"])
+        schedule.resume(customer.pk)
+        if not Customer.objects.filter(is_default=True).exists():
+            set_default(customer)
 
 
 def set_default(customer: Customer) -> None:
@@ -153,23 +199,28 @@ def ensure_from_environment() -> None:
         # Two first commands at once: the other one was quicker.
 
 
-def _check_token(api_base_url: str, token: str) -> list[int]:
-    """One call that any good token can make, outside of any transaction; the ids of the products it may read."""
+def _read_products(api_base_url: str, token: str, *, quick: bool = False) -> list[ProductRecord]:
+    """One call that any good token can make, outside of any transaction; the products it may read."""
     with TestIOClient(
         api_base_url,
         token,
         limiter=LocalLimiter(1),
-        timeout=settings.TESTIO_HTTP_TIMEOUT,
+        timeout=min(_PAGE_TIMEOUT, settings.TESTIO_HTTP_TIMEOUT) if quick else settings.TESTIO_HTTP_TIMEOUT,
+        patience=_PAGE_PATIENCE if quick else DEFAULT_PATIENCE,
         private=settings.TESTIO_ALLOW_PRIVATE_ADDRESSES,
     ) as client:
-        return sorted(_ids(client.products()))
+        return list(_readable(client.products()))
 
 
-def _ids(payloads: Iterable[object]) -> Iterator[int]:
+def _readable(payloads: Iterable[object]) -> Iterator[ProductRecord]:
     """One that cannot be read is left to the first sync, which names it."""
     for payload in payloads:
         with suppress(Unstorable):
-            yield parse_product(payload).id
+            yield parse_product(payload)
+
+
+def _ids(products: Iterable[ProductRecord]) -> list[int]:
+    return sorted(product.id for product in products)
 
 
 def _refuse_unknown(wanted: Collection[int], known: list[int]) -> None:

@@ -6,6 +6,8 @@ by the next one, which goes on where it stopped.
 
 import logging
 import threading
+from collections.abc import Collection
+from datetime import date
 
 from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError, connections
@@ -21,6 +23,27 @@ log = logging.getLogger(__name__)
 
 #: Seconds to see whether somebody else is just beginning the same: leases are taken first, in milliseconds.
 LOOK = 0.5
+
+
+def ordered(
+    *,
+    trigger: SyncEvent.Trigger,
+    product_ids: Collection[int] = (),
+    since: date | None = None,
+    mode: str = SyncEvent.Mode.INCREMENTAL,
+    force: bool = False,
+    bugs: str = "due",
+) -> SyncOptions:
+    """What somebody orders, as options. Raises ``SyncImpossible`` for what contradicts itself."""
+    if mode == SyncEvent.Mode.INCREMENTAL_ONLY and (force or bugs != "due"):
+        raise SyncImpossible("incremental_only looks for new tests and nothing else: leave force and bugs as they are.")
+    return SyncOptions(frozenset(product_ids), since, SyncEvent.Mode(mode), force, bugs, trigger)
+
+
+def unknown_products(customer: Customer, product_ids: Collection[int]) -> list[int]:
+    """Those neither synced nor chosen in the customer's settings; before a first sync nothing is known."""
+    known = set(Product.objects.filter(customer=customer).values_list("pk", flat=True))
+    return [pk for pk in product_ids if pk not in known | set(customer.product_ids)] if known else []
 
 
 def start(customer: Customer, options: SyncOptions, *, by: User | None) -> SyncEvent:

@@ -15,7 +15,14 @@ class SiteConfig(AppConfig):
     def ready(self) -> None:
         register(exposure, Tags.security, deploy=True)
         post_migrate.connect(_create_schedule, sender=apps.get_app_config("django_celery_beat"))
+        _connect_audit()
         post_migrate.connect(_ensure_roles, sender=self)  # this app is the last: all permissions are there by then
+
+
+def _connect_audit() -> None:
+    from testio_site.operating.audit import signals  # its models can be imported only now
+
+    signals.connect()
 
 
 def _create_schedule(**_: Any) -> None:

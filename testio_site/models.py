@@ -1,11 +1,11 @@
-"""Who may call the API without a session, and how often anybody may call it."""
+"""Who may call the API without a session, how often anybody may call it, and who did what."""
 
 from typing import Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.functions import Length, Now
+from django.db.models.functions import Length, Lower, Now
 
 from sync.models import Customer
 from testio_site.roles import Scope
@@ -91,3 +91,84 @@ class CallAllowance(models.Model):
 
     def __str__(self) -> str:
         return self.caller
+
+
+class AuditEntry(models.Model):
+    """Something somebody did, for good: see ``testio_site.operating.audit`` for how it comes here.
+
+    Names are kept beside the rows they are of, which may be gone. Nothing changes or removes an entry.
+    """
+
+    class Kind(models.TextChoices):
+        TRIAGE = "triage"
+        SYNC = "sync"
+        CHANGE = "change"
+        TOKEN = "token", "API token"  # a word, no secret
+        REPORT = "report", "Report schedule"
+        LOGIN = "login"
+        FAILED = "failed_login", "Failed login"
+        LOGOUT = "logout"
+        OTHER = "other", "Other request"
+
+    at = models.DateTimeField(db_default=Now())
+    kind = models.CharField(max_length=12, choices=Kind)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    name = models.CharField(max_length=150, blank=True, help_text="The user's name then; empty for the command line.")
+    what = models.TextField()
+    customer = models.ForeignKey(Customer, on_delete=models.SET_NULL, null=True, related_name="+")
+    customer_name = models.CharField(max_length=63, blank=True)
+    address = models.GenericIPAddressField(null=True, help_text="Where the request came from.")
+    through = models.CharField(max_length=40, blank=True, help_text="The browser, an API token, or the command line.")
+    source = models.CharField(  # noqa: DJ001  # null: made from no row, of which there may be many
+        max_length=60, null=True, unique=True, help_text="The row it was made from, so that none is told twice."
+    )
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        ordering = ("-at", "-id")
+        default_permissions = ()
+        permissions = (("view_audit", "Can read the audit trail"),)
+        indexes = (
+            models.Index(fields=["-at", "-id"], name="audit_by_time"),
+            models.Index(fields=["customer", "-at", "-id"], name="audit_by_customer"),
+            models.Index(fields=["name", "-at", "-id"], name="audit_by_person"),
+            models.Index(fields=["kind", "-at", "-id"], name="audit_by_kind"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name or 'the command line'}: {self.what}"
+
+
+class SavedFilter(models.Model):
+    """A list of the admin, filtered, under a name: a link above the list, of one's own or for everybody.
+
+    ``place`` is the list (``sync.bug``), ``query`` what stands behind the question mark of its address and nothing
+    else: only what ``testio_site.saved_filters`` lets through is stored.
+    """
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_filters")
+    name = models.CharField(max_length=60)
+    place = models.CharField(max_length=100, editable=False)
+    query = models.TextField(editable=False)
+    is_shared = models.BooleanField(
+        "for everybody",
+        default=False,
+        help_text="Everybody who sees the list, and what it is filtered by, gets it.",
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("place", "name", "id")
+        constraints = (
+            models.UniqueConstraint(
+                Lower("name"),
+                "owner",
+                "place",
+                name="savedfilter_name_once_per_list",
+                violation_error_message="You have a filter of that name for this list. Choose another name.",
+            ),
+            models.CheckConstraint(condition=~models.Q(name="") & ~models.Q(query=""), name="savedfilter_not_empty"),
+        )
+
+    def __str__(self) -> str:
+        return self.name

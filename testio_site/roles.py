@@ -28,6 +28,10 @@ class Scope(TextChoices):
     OPERATE = "operate", "Operate: start and cancel syncs, refresh products, release leases"
 
 
+#: What everybody with a role may besides: keep reports of their own, and mail them to people who may see what is in
+#: them. A token needs the scope to operate for that: one that only reads leaves nothing behind.
+OWN_REPORTS = ("reports.add_savedreport", "reports.add_reportschedule")
+
 #: What each level adds to looking.
 CHANGES: dict[Scope, tuple[str, ...]] = {
     Scope.READ: (),
@@ -38,10 +42,13 @@ CHANGES: dict[Scope, tuple[str, ...]] = {
         "sync.refresh_products",
         "sync.release_leases",
         "sync.change_customer",  # to renew a token, choose products, end a pause; adding and removing is set-up
+        *OWN_REPORTS,
+        "reports.mail_outside",
+        "testio_site.view_audit",  # of their own customers, and what they did themselves
     ),
 }
 
-#: What everybody with a role has besides: tokens of their own, which never have more rights than they have.
+#: And what they have for programs: tokens of their own, which never have more rights than they have.
 OWN_TOKENS = ("testio_site.view_apitoken", "testio_site.add_apitoken")
 
 ROLES: dict[str, tuple[Scope, ...]] = {
@@ -64,7 +71,7 @@ def of_scopes(scopes: Iterable[str]) -> frozenset[str]:
 
 
 def of_role(role: str) -> frozenset[str]:
-    return of_scopes(ROLES[role]) | frozenset(OWN_TOKENS)
+    return of_scopes(ROLES[role]) | frozenset((*OWN_TOKENS, *OWN_REPORTS))
 
 
 def ensure(apps: Any = current_apps, using: str = "default") -> None:
@@ -73,7 +80,9 @@ def ensure(apps: Any = current_apps, using: str = "default") -> None:
     for role, scopes in ROLES.items():
         group, _ = group_model.objects.using(using).get_or_create(name=role)
         changes = [name for scope in scopes for name in CHANGES[scope]]
-        wanted = Q.create([_named(name) for name in (*_looking(apps), *changes, *OWN_TOKENS)], connector=Q.OR)
+        wanted = Q.create(
+            [_named(name) for name in (*_looking(apps), *changes, *OWN_TOKENS, *OWN_REPORTS)], connector=Q.OR
+        )
         group.permissions.add(*permission.objects.using(using).filter(wanted))
 
 

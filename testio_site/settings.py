@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from django.templatetags.static import static
-from django.urls import reverse_lazy
 from psycopg.conninfo import conninfo_to_dict
 
 from testio_site import policy
@@ -97,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "testio_site.operating.audit.doorway.Doorway",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     *(["testio_site.entrance.required.SecondFactorRequired"] if environment.desk_require_two_factor else []),
@@ -117,14 +117,15 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "testio_site.navigation.offered",
             ],
         },
     },
 ]
 
-LOGIN_URL = "admin:login"
-LOGIN_REDIRECT_URL = "admin:index"
-LOGOUT_REDIRECT_URL = "admin:login"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "reports:overview"
+LOGOUT_REDIRECT_URL = "login"
 
 UNFOLD = {
     "SITE_TITLE": "TestIO Desk",
@@ -132,11 +133,15 @@ UNFOLD = {
     "SITE_SYMBOL": "fact_check",
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("desk/icon.svg")}],
-    "ACCOUNT": {"navigation": [{"title": "Two-factor login", "link": reverse_lazy("second-factor")}]},
+    "ACCOUNT": {"navigation": "testio_site.navigation.account"},
     # The content policy forbids style sheets inside pages, so the theme's colours are in a file of their own.
     "GLOBAL_CALLBACK": "testio_site.policy.without_inline_colours",
-    "STYLES": [lambda _: static("desk/admin-colours.css")],
-    "SCRIPTS": [lambda _: static("desk/admin-policy.js")],
+    "STYLES": [lambda _: static("desk/admin-colours.css"), lambda _: static("desk/admin-index.css")],
+    "SCRIPTS": [
+        lambda _: static("desk/admin-policy.js"),
+        lambda _: static("desk/admin-search.js"),
+        lambda _: static("desk/admin-labels.js"),
+    ],
     "SIDEBAR": {"show_search": True, "navigation": "testio_site.navigation.sidebar"},
 }
 

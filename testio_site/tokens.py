@@ -25,6 +25,8 @@ from sync.access import Access, of_user
 from sync.models import Customer
 from testio_site import roles
 from testio_site.models import ApiToken
+from testio_site.operating.audit import trail
+from testio_site.operating.audit.trail import Kind
 from testio_site.roles import Scope
 
 PREFIX = "desk_"
@@ -79,6 +81,7 @@ def create(new: NewToken) -> ApiToken:
         raise TokenError(" ".join(error.messages)) from None
     except IntegrityError:  # somebody was quicker
         raise TokenError(_taken(token)) from None
+    trail.record_command(Kind.TOKEN, f"Created API token {token} for {token.owner}.")
     return token
 
 
@@ -139,7 +142,10 @@ def verify(secret: str) -> tuple[ApiToken, Access]:
 
 def revoke(token: ApiToken) -> bool:
     """End a token at once and for good. False when it was revoked before."""
-    return bool(ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now()))
+    revoked = bool(ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now()))
+    if revoked:
+        trail.record_command(Kind.TOKEN, f"Revoked API token {token} of {token.owner}.")
+    return revoked
 
 
 def expiry(days: int) -> datetime:

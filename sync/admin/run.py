@@ -1,16 +1,13 @@
 """Sync runs and their phases."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 
-from sync.admin import display, searching
+from sync.admin import display, pasted
 from sync.admin.base import ReadOnlyAdmin, ReadOnlyTable
 from sync.admin.filters import PhaseNameFilter, RelatedFilter, RunStatusFilter, TriggerFilter
 from sync.admin.running import TEMPLATES, RunSteps, run_duration, run_status
 from sync.models import SyncEvent, SyncPhase
+from sync.models.run import RUN_PREFIX
 
 
 @admin.display(description="Warnings")
@@ -73,11 +70,9 @@ class SyncEventAdmin(RunSteps, ReadOnlyAdmin):
         ("Process", {"classes": ("collapse",), "fields": ("event_id", "host", "pid", "heartbeat_at")}),
     )  # fmt: skip
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.strip()
-        return searching.by_uuid_beginning(queryset, term.removeprefix("run_")) if term else queryset, False
+    @property
+    def id_search(self) -> pasted.Keys:
+        return pasted.Keys(RUN_PREFIX)
 
     @admin.display(description="Run")
     def run(self, event: SyncEvent) -> str:

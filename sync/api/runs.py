@@ -10,19 +10,18 @@ from django.urls import reverse
 from ninja import Field, P, PathEx, Query, Router, Schema, Status
 from pydantic import ConfigDict, StrictBool
 
-from sync import customers, diagnostics, runs, summaries
+from sync import customers, diagnostics, runs, starting, summaries
 from sync.access import NotHere, Request, require, seen
 from sync.access import customers as visible
 from sync.api import params
 from sync.api.conditional import Answer, documented, reads
 from sync.api.keyset import Column
 from sync.api.listing import Document, Listing
-from sync.models import Customer, Product, SyncEvent, SyncPhase
+from sync.models import Customer, SyncEvent, SyncPhase
 from sync.models.run import RUN_PREFIX
 from sync.pipeline import SyncImpossible, SyncOptions, plan_customer
 from sync.public_ids import find, public_id
 from sync.schemas import runs as schemas
-from sync.starting import start
 
 router = Router(tags=["Syncs"])
 
@@ -99,7 +98,7 @@ def start_sync(
     options = _options(body)
     if body.dry_run:
         return Status(200, summaries.plan(customer, plan_customer(customer, options)))
-    event = start(customer, options, by=request.user)
+    event = starting.start(customer, options, by=request.user)
     response["Location"] = reverse("api:sync_run", kwargs={"event": event.pk})
     return Status(202, _row(event))
 
@@ -156,23 +155,18 @@ def read_diagnostics(request: Request) -> Answer:
 
 
 def _options(body: SyncOrder) -> SyncOptions:
-    if body.mode == "incremental_only" and (body.force or body.bugs != "due"):
-        raise SyncImpossible("incremental_only looks for new tests and nothing else: leave force and bugs as they are.")
-    return SyncOptions(
-        product_ids=frozenset(body.product_ids),
+    return starting.ordered(
+        trigger=SyncEvent.Trigger.API,
+        product_ids=body.product_ids,
         since=body.since,
-        mode=SyncEvent.Mode(body.mode),
+        mode=body.mode,
         force=body.force,
         bugs=body.bugs,
-        trigger=SyncEvent.Trigger.API,
     )
 
 
 def _refuse_unknown(customer: Customer, product_ids: list[int]) -> None:
-    """Products neither synced nor chosen in the customer's settings; before a first sync nothing is known."""
-    known = set(Product.objects.filter(customer=customer).values_list("pk", flat=True))
-    unknown = [pk for pk in product_ids if pk not in known | set(customer.product_ids)] if known else []
-    if unknown:
+    if unknown := starting.unknown_products(customer, product_ids):
         places = {f"product_ids.{product_ids.index(pk)}": f"Customer {customer} has no product {pk}." for pk in unknown}
         raise NotHere(places)
 

@@ -32,7 +32,7 @@ class SyncEvent(OwnedByProcess):
 
     class Trigger(models.TextChoices):
         COMMAND = "command"
-        ADMIN = "admin"
+        ADMIN = "admin", "browser"
         API = "api", "API"
         BACKGROUND = "background"
 

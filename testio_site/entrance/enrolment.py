@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
@@ -31,7 +31,7 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
     is_on = second_factor.is_on(user)
     if is_on and not second_factor.was_shown(request) and settings.DESK_REQUIRE_TWO_FACTOR:
         logout(request)  # a session from before it was set up
-        return HttpResponseRedirect(reverse("admin:login"))
+        return HttpResponseRedirect(reverse("login"))
     form = CodeForm(request.POST or None, help_text=_hint(is_on=is_on))
     if request.method == "POST" and form.is_valid():
         if guard.is_locked_out(request, user.username):
@@ -69,7 +69,6 @@ def _page(
     request: HttpRequest, user: User, form: CodeForm, *, is_on: bool, codes: list[str] | None = None
 ) -> HttpResponse:
     context: dict[str, Any] = {
-        **admin.site.each_context(request),
         "title": "Two-factor login",
         "form": form,
         "is_on": is_on,
@@ -80,7 +79,7 @@ def _page(
     if not is_on:
         secret = second_factor.begin(user)
         context |= {"secret": secret.text, "qr": _drawn(secret.url)}
-    return render(request, "admin/entrance/second_factor.html", context)
+    return render(request, "entrance/second_factor.html", context)
 
 
 def _drawn(text: str) -> dict[str, object]:

@@ -3,16 +3,39 @@
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminTextInputWidget
+from django.contrib.auth import forms as auth
 
 _ATTRIBUTES = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false", "maxlength": "40"}
+
+
+def _dressed(form: forms.BaseForm) -> None:
+    """As the pages' style sheet knows a field."""
+    for field in form.fields.values():
+        field.widget.attrs["class"] = "field"
+
+
+class LoginForm(auth.AuthenticationForm):
+    """Anybody's name and password, staff or not."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _dressed(self)
+
+
+class PasswordForm(auth.PasswordChangeForm):
+    """One's own password, the old one first."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _dressed(self)
 
 
 class CodeForm(forms.Form):
     """A code of the app, or a recovery code; blanks and hyphens in it are nobody's mistake."""
 
-    code = forms.CharField(max_length=40, widget=UnfoldAdminTextInputWidget(attrs={**_ATTRIBUTES, "autofocus": ""}))
+    code = forms.CharField(max_length=40, widget=forms.TextInput(attrs={**_ATTRIBUTES, "autofocus": ""}))
 
     def __init__(self, *args: Any, help_text: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"].help_text = help_text
+        _dressed(self)

@@ -1,14 +1,15 @@
-"""The login of the site: a name and a password, and then, for those who have set it up, a code.
+"""The login of the site, for everybody: a name and a password, and then, for those who have set it up, a code.
 
 Between the two steps the session only remembers who gave the right password, for PATIENCE seconds; it opens nothing.
 """
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth import login
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, RedirectURLMixin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,10 +23,9 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 from django_otp import login as remember_device
-from unfold.forms import AuthenticationForm
 
 from testio_site.entrance import guard, second_factor
-from testio_site.entrance.forms import CodeForm
+from testio_site.entrance.forms import CodeForm, LoginForm
 
 if TYPE_CHECKING:  # generic to mypy only
     CodeView = FormView[CodeForm]
@@ -38,18 +38,25 @@ _HALFWAY = "password_given"
 
 
 class Enter(LoginView):
-    """Name and password."""
+    """Name and password, of staff and of everybody else.
 
-    authentication_form = AuthenticationForm
-    template_name = "admin/login.html"
+    It stands at ``/login/`` and, where the admin sends people, at the admin's own address.
+    """
+
+    authentication_form = LoginForm
+    template_name = "entrance/login.html"
+    for_admin = False
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if admin.site.has_permission(request):
-            return HttpResponseRedirect(reverse("admin:index"))
-        return super().get(request, *args, **kwargs)
+        # Whoever the admin sends here although they are logged in would be sent back and forth.
+        may_go_on = admin.site.has_permission(request) if self.for_admin else request.user.is_authenticated
+        return HttpResponseRedirect(self.get_success_url()) if may_go_on else super().get(request, *args, **kwargs)
+
+    def get_default_redirect_url(self) -> str:
+        return _front(cast("User", self.request.user), for_admin=self.for_admin)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**_page(self.request, "Log in"), **kwargs)
+        return super().get_context_data(title="Log in", **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user = form.get_user()
@@ -59,9 +66,8 @@ class Enter(LoginView):
         self.request.session[_HALFWAY] = {
             "user": user.pk, "backend": user.backend, "at": int(time.time()), "proof": user.get_session_auth_hash(),
         }  # fmt: skip
-        wanted = self.get_redirect_url()
-        query = f"?{urlencode({self.redirect_field_name: wanted})}" if wanted else ""
-        return HttpResponseRedirect(reverse("login-code") + query)
+        wanted = self.get_redirect_url() or _front(user, for_admin=self.for_admin)
+        return HttpResponseRedirect(f"{reverse('login-code')}?{urlencode({self.redirect_field_name: wanted})}")
 
 
 @method_decorator([sensitive_post_parameters(), csrf_protect, never_cache], name="dispatch")
@@ -69,13 +75,13 @@ class EnterCode(RedirectURLMixin, CodeView):
     """The code. Wrong ones are counted as wrong passwords are."""
 
     form_class = CodeForm
-    template_name = "admin/entrance/code.html"
+    template_name = "entrance/code.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         found = _halfway(request)
         if found is None:
             request.session.pop(_HALFWAY, None)
-            return HttpResponseRedirect(reverse("admin:login"))
+            return HttpResponseRedirect(reverse("login"))
         self.halfway, self.backend = found
         return super().dispatch(request, *args, **kwargs)
 
@@ -88,7 +94,7 @@ class EnterCode(RedirectURLMixin, CodeView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         wanted = {self.redirect_field_name: self.get_redirect_url()}
-        return super().get_context_data(**_page(self.request, "Your code"), **wanted, **kwargs)
+        return super().get_context_data(title="Your code", **wanted, **kwargs)
 
     def form_valid(self, form: CodeForm) -> HttpResponse:
         user, request = self.halfway, self.request
@@ -124,11 +130,6 @@ def _halfway(request: HttpRequest) -> tuple[User, str] | None:
     return user, given["backend"]
 
 
-def _page(request: HttpRequest, title: str) -> dict[str, Any]:
-    return {
-        **admin.site.each_context(request),
-        "title": title,
-        "subtitle": None,
-        "app_path": request.get_full_path(),
-        "username": request.user.get_username(),
-    }
+def _front(user: User, *, for_admin: bool) -> str:
+    """Where somebody goes who wanted nothing in particular."""
+    return resolve_url("admin:index" if for_admin and user.is_staff else settings.LOGIN_REDIRECT_URL)

@@ -110,7 +110,12 @@ def test_an_address_that_is_not_there_is_a_problem_too(client: Client, method: s
 
 @pytest.mark.parametrize(
     ("method", "address", "allowed"),
-    [("POST", EVENTS, "GET"), ("GET", CLEAR, "POST"), ("PUT", "/api/docs", "GET, HEAD"), ("PATCH", CLEAR, "POST")],
+    [
+        ("POST", EVENTS, "GET, HEAD"),
+        ("GET", CLEAR, "POST"),
+        ("PUT", "/api/docs", "GET, HEAD"),
+        ("PATCH", CLEAR, "POST"),
+    ],
 )
 def test_a_method_an_address_does_not_know_is_refused_and_the_right_one_is_named(
     client: Client, method: str, address: str, allowed: str

@@ -21,7 +21,7 @@ from testio_site.entrance import second_factor
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "correct horse battery"
-LOGIN = "/admin/login/"
+LOGIN = "/login/"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
@@ -74,18 +74,18 @@ def test_five_wrong_passwords_lock_that_name_at_that_address_for_a_quarter_of_an
         assert (locked.status_code, locked.headers["Retry-After"]) == (429, "900")
         assert "Try again in 15 minutes" in locked.content.decode()
         assert PASSWORD not in "".join(AccessAttempt.objects.values_list("post_data", flat=True))
-        assert enter(Client(), address="10.2.2.2") == "/admin/"  # guessing locks out nobody else with that name
+        assert enter(Client(), address="10.2.2.2") == "/"  # guessing locks out nobody else with that name
         clock.shift(timedelta(minutes=5))
         assert enter(client) == "429"
         clock.shift(timedelta(minutes=10, seconds=1))  # trying meanwhile has not made it longer
-        assert enter(client) == "/admin/"
+        assert enter(client) == "/"
 
 
 def test_a_login_ends_the_counting_and_is_kept_for_a_year(maria: User) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         client = Client()
         assert [enter(client, "wrong") for _ in range(4)] == ["200"] * 4
-        assert enter(client) == "/admin/"
+        assert enter(client) == "/"
         assert [enter(Client(), "wrong") for _ in range(4)] == ["200"] * 4
         clock.shift(timedelta(days=366))
         enter(Client())
@@ -98,9 +98,10 @@ def test_a_login_ends_the_counting_and_is_kept_for_a_year(maria: User) -> None:
 def test_logging_in_and_out_leads_nowhere_else(maria: User, app: TOTPDevice, elsewhere: str) -> None:
     app.delete()
     client = Client()
-    assert enter(client, to=elsewhere) == "/admin/"
-    response = client.post(f"{reverse('admin:logout')}?next={elsewhere}")
-    assert (response.status_code, response.headers["Location"]) == (302, "/admin/login/")
+    assert enter(client, to=elsewhere) == "/"
+    for way_out in (reverse("logout"), reverse("admin:logout")):
+        response = client.post(f"{way_out}?next={elsewhere}")
+        assert (response.status_code, response.headers["Location"]) == (302, "/login/")
 
 
 def test_a_login_leads_to_where_somebody_wanted_to_go(maria: User, app: TOTPDevice) -> None:
@@ -115,22 +116,22 @@ def test_a_login_leads_to_where_somebody_wanted_to_go(maria: User, app: TOTPDevi
         led = other.post(
             reverse("login-code"), {"code": code_of(app), "next": "//evil.example/"}, REMOTE_ADDR="10.1.1.1"
         )
-    assert led.headers["Location"] == "/admin/"
+    assert led.headers["Location"] == "/"
 
 
 def test_without_a_second_factor_a_password_opens_and_with_one_it_does_not(maria: User) -> None:
     client = Client()
-    assert (enter(client), is_inside(client)) == ("/admin/", True)
+    assert (enter(client), is_inside(client)) == ("/", True)
     TOTPDevice.objects.create(user=maria, confirmed=False)  # begun, not finished
-    assert enter(Client()) == "/admin/"
+    assert enter(Client()) == "/"
     device = TOTPDevice.objects.create(user=maria, confirmed=True)
     other = Client()
-    assert (enter(other), is_inside(other)) == (reverse("login-code"), False)
+    assert (enter(other), is_inside(other)) == (f"{reverse('login-code')}?next=%2F", False)
     assert other.get("/api/v1/products").status_code == 401
     assert (give(other, "000000"), is_inside(other)) == ("200", False)
     device.refresh_from_db()
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
-        assert (give(other, code_of(device)[:3] + " " + code_of(device)[3:]), is_inside(other)) == ("/admin/", True)
+        assert (give(other, code_of(device)[:3] + " " + code_of(device)[3:]), is_inside(other)) == ("/", True)
 
 
 def test_a_code_is_good_once_and_the_step_before_it_for_five_minutes(maria: User, app: TOTPDevice) -> None:
@@ -138,17 +139,17 @@ def test_a_code_is_good_once_and_the_step_before_it_for_five_minutes(maria: User
         client, other = Client(), Client()
         enter(client), enter(other)
         code = code_of(app)
-        assert give(client, code) == "/admin/"
+        assert give(client, code) == "/"
         assert give(other, code) == "200"
         clock.shift(timedelta(minutes=6))
-        assert give(other, code_of(app)) == "/admin/login/"
+        assert give(other, code_of(app)) == "/login/"
 
 
 def test_a_password_changed_or_a_user_switched_off_meanwhile_ends_the_login(maria: User, app: TOTPDevice) -> None:
     client = Client()
     enter(client)
     User.objects.update(is_active=False)
-    assert give(client, code_of(app)) == "/admin/login/"
+    assert give(client, code_of(app)) == "/login/"
 
 
 def test_wrong_codes_lock_as_wrong_passwords_do(maria: User, app: TOTPDevice) -> None:
@@ -179,7 +180,7 @@ def test_it_is_set_up_with_a_code_of_the_app_and_each_recovery_code_opens_once(m
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
         codes = set_up(client, maria)
     assert (len(set(codes)), second_factor.is_on(maria)) == (10, True)
-    for expected in ("/admin/", "200"):
+    for expected in ("/", "200"):
         other = Client()
         enter(other)
         assert give(other, codes[0].upper()) == expected
@@ -232,7 +233,7 @@ def test_where_it_is_required_a_password_leads_to_setting_it_up_and_no_further(e
     assert is_inside(client)
     earlier = Client()
     earlier.force_login(maria)  # a session from before, without a code
-    assert earlier.get(reverse("second-factor")).headers["Location"] == "/admin/login/"
+    assert earlier.get(reverse("second-factor")).headers["Location"] == "/login/"
 
 
 @pytest.mark.parametrize("password", ["short-One1", "123456789012345", "1q2w3e4r5t6y", "maria.schmidt"])

@@ -29,11 +29,14 @@ def test_every_permission_of_the_table_exists() -> None:
 
 
 @pytest.mark.django_db
-def test_a_viewer_may_look_at_everything_and_change_nothing_but_their_own_tokens() -> None:
+def test_a_viewer_may_look_at_everything_and_change_nothing_but_their_own_tokens_and_reports() -> None:
     rooms = Permission.objects.filter(content_type__app_label__in=ROOMS, codename__startswith="view_")
     looking = {f"{each.content_type.app_label}.{each.codename}" for each in rooms.select_related("content_type")}
     assert roles.of_scope(Scope.READ) == looking
-    assert roles.of_role("Viewer") == looking | {"testio_site.view_apitoken", "testio_site.add_apitoken"}
+    assert roles.of_role("Viewer") == looking | {
+        "testio_site.view_apitoken", "testio_site.add_apitoken",
+        "reports.add_savedreport", "reports.add_reportschedule",
+    }  # fmt: skip
 
 
 def test_each_role_may_what_the_one_before_it_may_and_more() -> None:
@@ -41,6 +44,7 @@ def test_each_role_may_what_the_one_before_it_may_and_more() -> None:
     assert triage - viewer == {"problematic.map_tests", "problematic.retry_tests", "problematic.clear_events"}
     assert operator - triage == {
         "sync.run_syncs", "sync.cancel_runs", "sync.refresh_products", "sync.release_leases", "sync.change_customer",
+        "reports.mail_outside", "testio_site.view_audit",
     }  # fmt: skip
     assert viewer < triage < operator
 

@@ -43,8 +43,11 @@ IN_PATHS: dict[str, Callable[[Side], object]] = {
     "/products/{product}": lambda side: side.rows["product"].pk,
     "/reports/catalogue/{name}": lambda side: side.rows["saved"].public_id,
     "/reports/runs/{run}": lambda side: side.rows["report_run"].public_id,
+    "/reports/saved/{saved_report}": lambda side: side.rows["saved"].public_id,
+    "/reports/schedules/{schedule}": lambda side: side.rows["schedule"].public_id,
     "/sync/events/{event}": lambda side: side.rows["run"].public_id,
     "/tests/{test}": lambda side: side.rows["test"].pk,
+    "/thresholds/{customer}": lambda side: side.customer.name,
 }
 #: The same for parameters of a query.
 IN_QUERIES: dict[str, Callable[[Side], object]] = {
@@ -75,7 +78,7 @@ ABOUT: dict[str, Callable[[Side], dict[str, object]]] = dict.fromkeys(
 HARMLESS = {
     "configuration_id", "count", "cursor", "field", "group_by", "has_user_stories", "include", "is_active", "kind",
     "known", "limit",
-    "max_age_days", "min_age_days", "missing", "of_bug_status", "of_month", "of_severity", "of_test_status",
+    "max_age_days", "min_age_days", "mine", "missing", "of_bug_status", "of_month", "of_severity", "of_test_status",
     "of_testing_type", "period", "product_type", "rejection_reason", "search", "severity", "since",
     "sort", "stale", "status", "tag", "testing_type", "tests", "trigger", "type", "until",
 }  # fmt: skip
@@ -85,6 +88,19 @@ BODIES: dict[str, Callable[[Side], object]] = {
     "problematic_retry": lambda side: {"product_id": side.rows["product"].pk},
     "problematic_clear": lambda side: {"product_ids": [side.rows["product"].pk], "customer": side.customer.name},
     "reports_ask": lambda side: {"measures": ["bugs"], "filters": {"product": [side.rows["product"].pk]}},
+    "reports_change_saved": lambda side: {"customers": [side.customer.name]},
+    "reports_save_report": lambda side: {
+        "name": "new",
+        "report": "bugs",
+        "customers": [side.customer.name],
+        "parameters": {"product_id": [side.rows["product"].pk]},
+    },
+    "reports_schedule_report": lambda side: {
+        "saved": side.rows["saved"].public_id,
+        "weekday": "monday",
+        "recipients": ["lead@example.com"],
+    },
+    "reports_set_thresholds_of": lambda _: {"review": {"warning": 0.5, "critical": 0.4}},
     "reports_start_run": lambda side: {"report": side.rows["saved"].public_id, "format": "csv"},
     "sync_start_sync": lambda side: {"customer": side.customer.name, "product_ids": [side.rows["product"].pk]},
 }
@@ -93,11 +109,12 @@ BODIES_FOR_ALL: dict[str, object] = {
     "problematic_retry": {"all": True},
     "problematic_clear": {"product_ids": []},
     "reports_ask": {"measures": ["tests", "bugs"], "dimensions": ["product"]},
+    "reports_save_report": {"name": "new", "report": "bugs"},
     "reports_start_run": {"report": "bugs", "format": "csv"},
     "sync_start_sync": {"dry_run": True},  # of the default customer
 }
 #: Answers that name nothing: numbers only, which the walk compares.
-OF_NOBODY = {"sync_read_diagnostics", "reports_list_capabilities", "reports_read_thresholds"}
+OF_NOBODY = {"sync_read_diagnostics", "reports_list_capabilities"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +155,15 @@ class Route:
             address = address.replace(parameter, quote(str(IN_PATHS[known](side))), 1)
         return address
 
-    def call(self, client: Client, side: Side, body: object = None, **query: str) -> tuple[int, str]:
-        """Status and body of the answer."""
+    def full_address(self, side: Side, **query: str) -> str:
+        """With what it must be told, and with ``query``."""
         words: dict[str, object] = {name: NEEDED[name](side) for name in self.needed}
         words |= (ABOUT[self.name](side) if self.name in ABOUT else {}) | query
-        address = f"{self.address(side)}?{urlencode(words)}" if words else self.address(side)
+        return f"{self.address(side)}?{urlencode(words)}" if words else self.address(side)
+
+    def call(self, client: Client, side: Side, body: object = None, **query: str) -> tuple[int, str]:
+        """Status and body of the answer."""
+        address = self.full_address(side, **query)
         sent = "" if body is None else json.dumps(body)
         answer: Any = client.generic(self.method, address, sent, content_type="application/json")
         content = b"".join(answer.streaming_content) if answer.streaming else answer.content

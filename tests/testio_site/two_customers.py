@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from reports.models import ReportRun, SavedReport
+from reports.models import CustomerThresholds, ReportRun, ReportSchedule, SavedReport
 from sync.models import Customer
 from tests import factories as made
 from tests.problematic import factories as problems
@@ -151,6 +151,10 @@ def _reports(customer: Customer, owner: User, name: str) -> dict[str, Any]:
         name=f"{name}-bugs", title=f"{name} report", owner=owner, is_shared=True, report="bugs"
     )
     saved.customers.add(customer)
+    schedule = ReportSchedule.objects.create(
+        saved=saved, every="week", weekday=0, recipients=[f"{name}@example.com"], next_run_at="2999-01-01T00:00:00Z"
+    )
+    thresholds = CustomerThresholds.objects.create(customer=customer, rejection_warning=0.3, rejection_critical=0.4)
     run = ReportRun.objects.create(
         report="bugs",
         title=f"{name} report",
@@ -167,4 +171,4 @@ def _reports(customer: Customer, owner: User, name: str) -> dict[str, Any]:
     )
     run.path.parent.mkdir(parents=True, exist_ok=True)
     run.path.write_text(f"{name} bug {customer.pk}")
-    return {"saved": saved, "report_run": run}
+    return {"saved": saved, "schedule": schedule, "thresholds": thresholds, "report_run": run}

@@ -1,0 +1,1 @@
+"""Syncs in the browser: all runs, starting one, watching one and comparing it with another."""

@@ -1,0 +1,52 @@
+"""``make screens``: syncs a simulated company, serves the site, and photographs its main screens into docs/screens."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import django
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+PICTURES = PROJECT / "docs" / "screens"
+
+
+def main() -> None:
+    with TemporaryDirectory(prefix="testio-desk-screens-", ignore_cleanup_errors=True) as home:
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "testio_site.settings", "DATA_DIR": home, "DATABASE_URL": "",
+            "DJANGO_DEBUG": "true", "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
+        }  # fmt: skip
+        subprocess.run([sys.executable, "manage.py", "demo", "--once"], cwd=PROJECT, check=True)
+        django.setup()
+        _photograph(home)
+
+
+def _photograph(home: str) -> None:
+    from django.contrib.auth.models import User  # once Django knows where its data is
+
+    from tests.browser import Visitor, chromium
+    from tests.screens import SCREENS
+    from tests.site import served
+
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    mia = User.objects.create_superuser("mia", first_name="Mia", last_name="Weber")
+    with (
+        served("", {"DATA_DIR": home}) as site,
+        pytest.MonkeyPatch.context() as patch,
+        chromium(patch) as browser,
+    ):
+        visitor = Visitor(browser, site.url)
+        for screen in SCREENS:
+            page = visitor.page(mia, width=screen.width)
+            page.emulate_media(color_scheme="dark" if screen.dark else "light", reduced_motion="reduce")
+            page.goto(screen.address(), wait_until="networkidle")
+            page.screenshot(path=PICTURES / f"{screen.name}.png", animations="disabled")
+            page.context.close()
+            sys.stdout.write(f"docs/screens/{screen.name}.png\n")
+
+
+if __name__ == "__main__":
+    main()

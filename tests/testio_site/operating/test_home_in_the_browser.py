@@ -1,0 +1,68 @@
+"""A story of the home: a failed sync is begun again with a button, and the page follows it by itself to its end."""
+
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from playwright.sync_api import expect
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from sync.models import SyncEvent
+from sync.models.status import Status
+from sync.sandbox import SandboxServer
+from tests.browser import PATIENCE, Visitor, chromium
+from tests.factories import SyncEventFactory
+from tests.sync.support import make_customer, world_of
+
+
+@pytest.fixture
+def visitor(monkeypatch: pytest.MonkeyPatch, live_server: LiveServer) -> Iterator[Visitor]:
+    """In a real browser; no page may complain on its console."""
+    expect.set_options(timeout=PATIENCE)
+    with chromium(monkeypatch) as browser:
+        visitor = Visitor(browser, live_server.url)
+        yield visitor
+        assert visitor.complaints == []
+
+
+@pytest.fixture
+def sandbox(transactional_db: None) -> Iterator[SandboxServer]:
+    with SandboxServer(world_of(tests=30, products=3)) as server:
+        yield server
+
+
+def test_a_failed_sync_is_begun_again_and_watched_until_all_is_well(
+    visitor: Visitor, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.TESTIO_PAGE_SIZE = 5
+    customer = make_customer(sandbox)
+    SyncEventFactory.create(
+        customer=customer, status=Status.FAILED, finished_at=timezone.now(), error="TestIO could not be reached."
+    )
+    held = Event()
+    page = visitor.page(User.objects.create(username="mia", is_staff=True, is_superuser=True))
+    page.goto("/")
+    page.get_by_role("link", name="Home", exact=True).click()
+    card = page.get_by_role("region", name="Failed syncs")
+    expect(card).to_contain_text("TestIO could not be reached.")
+    running = page.get_by_role("region", name="Running now")
+    expect(running).to_contain_text("Nothing runs at the moment.")
+
+    # The bugs of one product are not answered before the page has shown that the other two are done.
+    sandbox.faults.when("/bugs", lambda _: held.wait(PATIENCE / 1000))
+    card.get_by_role("button", name="Sync again").click()
+    expect(page.get_by_text("this page shows how far it has come")).to_be_visible()
+    page.evaluate("window.stayed = true")
+    expect(running).to_contain_text("2 of 3 products")
+    expect(running.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "67")
+    held.set()
+
+    expect(page.get_by_role("heading", name="Nothing is wrong with the data")).to_be_visible()
+    expect(running).to_contain_text("Nothing runs at the moment.")
+    expect(card).to_have_count(0)
+    expect(page.locator(".days tbody tr").filter(has_text="all went well")).to_have_count(3)
+    assert page.evaluate("window.stayed") is True
+    assert SyncEvent.objects.filter(requested_by__username="mia", status=Status.SUCCEEDED).count() == 1
