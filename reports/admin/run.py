@@ -12,6 +12,13 @@ from reports.admin.owned import OwnedAdmin, coloured
 from reports.models import ReportRun
 from sync.access import Access
 from sync.admin import display
+from sync.admin.filters import ChoiceFilter
+
+
+class StatusFilter(ChoiceFilter):
+    title = "status"
+    parameter_name = "status"
+    vocabulary = ReportRun.Status
 
 
 @admin.register(ReportRun)
@@ -29,7 +36,7 @@ class ReportRunAdmin(OwnedAdmin):
     list_only = (
         "title", "owner__username", "format", "status", "rows_written", "size", "created_at",
     )  # fmt: skip
-    list_filter = ("status",)
+    list_filter = (StatusFilter,)
     search_texts = ("title", "owner__username")
     search_help_text = "Title or owner"
     ordering: ClassVar[tuple[str, ...]] = ("-created_at", "pk")

@@ -6,8 +6,6 @@ from contextlib import suppress
 from http.client import HTTPConnection
 from typing import Any
 
-import pytest
-
 from tests.contract.conftest import Target
 
 #: Seconds for any refusal.
@@ -66,14 +64,16 @@ def test_every_hostile_body_is_refused_everywhere(target: Target) -> None:
     assert _ask(target, "GET", "/health")[0] == 200
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "limit=99999999999999999999999999", "limit=-1", "limit=NaN", "limit=%00", "cursor=%00", "cursor=" + "A" * 5_000,
-        "product_id=" + "9" * 400, "since=%00", "since=" + "9" * 3_000, "status=%F0%28%8C%28", "sort=id;drop",
-        "product_id=" + "1," * 20_000 + "1", "unknown=1", "limit=1&limit=2&unknown=",
-    ],
+#: Of a list; one site answers them all.
+QUERIES = (
+    "limit=99999999999999999999999999", "limit=-1", "limit=NaN", "limit=%00", "cursor=%00", "cursor=" + "A" * 5_000,
+    "product_id=" + "9" * 400, "since=%00", "since=" + "9" * 3_000, "status=%F0%28%8C%28", "sort=id;drop",
+    "product_id=" + "1," * 20_000 + "1", "unknown=1", "limit=1&limit=2&unknown=",
 )  # fmt: skip
-def test_hostile_parameters_are_refused_by_name(target: Target, query: str) -> None:
-    status, answer, seconds = _ask(target, "GET", f"/api/v1/bugs?{query}")
-    assert (400 <= status < 500, answer["status"], seconds < AT_ONCE) == (True, status, True)
+
+
+def test_hostile_parameters_are_refused_by_name(target: Target) -> None:
+    for query in QUERIES:
+        status, answer, seconds = _ask(target, "GET", f"/api/v1/bugs?{query}")
+        found = (400 <= status < 500, answer["status"], seconds < AT_ONCE)
+        assert (query[:60], found) == (query[:60], (True, status, True))

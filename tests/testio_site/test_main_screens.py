@@ -42,7 +42,7 @@ def test_nothing_on_the_main_screens_keeps_anybody_out(visitor: Visitor) -> None
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
         found = {}
         for name, address in addresses.items():
-            page.goto(address, wait_until="networkidle")
+            page.goto(address)
             expect(page.get_by_role("heading").first).to_be_visible()
             found[name] = serious_findings(page)
         assert (width, scheme, {name: lines for name, lines in found.items() if lines}) == (width, scheme, {})
