@@ -1,8 +1,8 @@
 """What people did, in Django's admin log: every doorway that changes something for a user writes it here.
 
 The events' own history (``TriageEntry``) says what happened to them; the admin log says what a user did, beside
-everything else that user did in the admin. Call these in the transaction of the change (``cleared`` right after it:
-a clear commits by itself). Nothing is logged for the command line, nor for a step that changed nothing.
+everything else that user did in the admin. Call these in the transaction of the change (``cleared`` and ``undone``
+right after it: they commit by themselves). Nothing is logged for the command line, nor for a step that changed nothing.
 """
 
 from collections.abc import Collection
@@ -14,6 +14,7 @@ from django.db.models import Model
 
 from problematic.models import ProblematicEvent, RetryJob
 from problematic.triage import By, Cleared, Mapped, Scope
+from problematic.undo import Undone
 
 #: More numbers than this are only counted; the event's history has them all.
 _SHOWN = 20
@@ -52,6 +53,21 @@ def cleared(by: By, scope: Scope, result: Cleared) -> None:
         f"Cleared {result.position_ranges_cleared} position ranges with {result.test_ids_cleared} mapped test ids "
         f"({products} of {customers}{which}).",
     )
+
+
+def undone(by: By, result: Undone) -> None:
+    """With every event it was about."""
+    if isinstance(by, User) and result.events:
+        LogEntry.objects.log_actions(by.pk, result.events, CHANGE, undo_summary(result))
+
+
+def undo_summary(result: Undone) -> str:
+    """``Took back the clearing of 2 events with 3 mapped test ids.``"""
+    if not result.is_clear:
+        return f"Took back the {result.what} of test ids {_numbers(result.test_ids)}."
+    events = "1 event" if len(result.events) == 1 else f"{len(result.events):,} events"
+    tests = "1 mapped test id" if result.count == 1 else f"{result.count:,} mapped test ids"
+    return f"Took back the {result.what} of {events} with {tests}."
 
 
 def summary(result: Cleared) -> str:

@@ -11,15 +11,15 @@ from ninja import Field, P, PathEx, Schema
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, model_validator
 
 from problematic import listings, models
-from problematic.triage import BIGINT_MAX
 from sync.api import params
 from sync.api.params import BodyId
+from sync.pasted_ids import BIGINT_MAX
 
 # Words of the models, written out: what is published does not change by itself, and a test compares the two.
 EventStatus = Literal["open", "resolved", "cleared"]
 MappingState = Literal["queued", "running", "succeeded", "failed", "dead"]
 Outcome = Literal["succeeded", "failed", "abandoned"]
-Action = Literal["found", "seen", "mapped", "unmapped", "revived", "resolved", "cleared"]
+Action = Literal["found", "seen", "mapped", "unmapped", "revived", "resolved", "cleared", "undone"]
 JobStatus = Literal["running", "succeeded", "partial", "failed", "interrupted"]
 
 #: TestIO's ids; the upper bound is the database's.

@@ -1,11 +1,14 @@
 """What people do with an event: map test ids, take them back, get suggestions, clear.
 
 Every step has one shape: check the rules, lock the rows, change them, write one history row. None of them calls
-TestIO, and none has heard of a request: admin, API and commands all end here.
+TestIO, and none has heard of a request: admin, API and commands all end here. ``step`` is the name under which
+``problematic.undo`` takes it back; without one it gets a name of its own.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain
 from typing import Self
 from uuid import UUID, uuid4
@@ -16,6 +19,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from problematic import keepsakes
 from problematic.models import (
     CLAIMABLE,
     EventStatus,
@@ -26,10 +30,10 @@ from problematic.models import (
 )
 from sync import leases
 from sync.models import Customer
+from sync.pasted_ids import BIGINT_MAX, read_one
 from sync.pipeline import SyncBusy
 
 By = User | AnonymousUser | None
-BIGINT_MAX = 2**63 - 1
 
 #: More events than this are only counted.
 _SHOWN = 20
@@ -116,26 +120,27 @@ class Scope:
 
 
 def read_test_ids(text: str) -> list[int]:
-    """Test ids from text as people paste it: separated by spaces, commas, semicolons or lines, ``#`` allowed.
+    """Test ids from text as people paste it: separated by spaces, commas, semicolons or lines; ``#78``, ``T-90`` and
+    addresses of tests are read too.
 
     Raises ``TriageRefused`` naming what is no test id.
     """
     words = text.replace(",", " ").replace(";", " ").split()
-    ids = [word.lstrip("#") for word in words]
-    odd = [word for word in ids if not _is_test_id(word)]
+    ids = [_test_id(word) for word in words]
+    odd = [word.lstrip("#") for word, test_id in zip(words, ids, strict=True) if not test_id]
     if odd or not ids:
         what = ", ".join(odd[:5]) or "Nothing"
         raise BadTestIds(f"{what} is no test id. Give numbers, separated by spaces, commas or lines.")
-    return list(dict.fromkeys(int(word) for word in ids))
+    return list(dict.fromkeys(filter(None, ids)))
 
 
-def _is_test_id(word: str) -> bool:
-    # The length first: Python refuses to read thousands of digits.
-    return word.isascii() and word.isdigit() and len(word) < 20 and 0 < int(word) <= BIGINT_MAX
+def _test_id(word: str) -> int | None:
+    found = read_one(word)
+    return found.number if found and found.kind in ("", "test") else None
 
 
 @transaction.atomic
-def map_tests(event: ProblematicEvent, test_ids: Iterable[int], by: By = None) -> Mapped:
+def map_tests(event: ProblematicEvent, test_ids: Iterable[int], by: By = None, *, step: UUID | None = None) -> Mapped:
     """Say which tests are hidden in an event; they are due for a retry at once. Safe to repeat.
 
     Ids mapped before stay as they are, except dead and succeeded ones, which are queued again. Raises
@@ -151,16 +156,17 @@ def map_tests(event: ProblematicEvent, test_ids: Iterable[int], by: By = None) -
         [ProblematicMapping(event=event, test_id=test_id, mapped_by=_user(by)) for test_id in added]
     )
     revived = [test_id for test_id in wanted if stored.get(test_id) in (MappingState.DEAD, MappingState.SUCCEEDED)]
-    _queue_again(event, revived)
+    step = step or uuid4()
     if added:
-        _write_history(event, TriageEntry.Action.MAPPED, by, added)
+        _write_history(event, TriageEntry.Action.MAPPED, by, added, step)
     if revived:
-        _write_history(event, TriageEntry.Action.REVIVED, by, revived)
+        _write_history(event, TriageEntry.Action.REVIVED, by, revived, step, event.mappings.filter(test_id__in=revived))
+    _queue_again(event, revived)
     return Mapped(added, revived, [test_id for test_id in wanted if test_id in stored and test_id not in revived])
 
 
 @transaction.atomic
-def unmap(event: ProblematicEvent, test_ids: Iterable[int], by: By = None) -> list[int]:
+def unmap(event: ProblematicEvent, test_ids: Iterable[int], by: By = None, *, step: UUID | None = None) -> list[int]:
     """Take mappings back; returns the ids that were mapped. Ids that were not are passed over.
 
     Raises ``AlreadyClaimed`` when one of them is being retried right now; nothing is changed then.
@@ -173,13 +179,19 @@ def unmap(event: ProblematicEvent, test_ids: Iterable[int], by: By = None) -> li
         names = ", ".join(map(str, running))
         raise AlreadyClaimed(f"Test {names} is being retried right now. Wait for the result, then unmap it.")
     removed = sorted(mapping.test_id for mapping in mappings)
-    event.mappings.filter(test_id__in=removed).exclude(state=MappingState.RUNNING).delete()
     if removed:
-        _write_history(event, TriageEntry.Action.UNMAPPED, by, removed)
+        _write_history(event, TriageEntry.Action.UNMAPPED, by, removed, step or uuid4(), mappings)
+    event.mappings.filter(test_id__in=removed).exclude(state=MappingState.RUNNING).delete()
     return removed
 
 
-def clear(scope: Scope, by: By = None, *, agreed: Mapping[UUID, Collection[int]] | None = None) -> Cleared:
+def clear(
+    scope: Scope,
+    by: By = None,
+    *,
+    agreed: Mapping[UUID, Collection[int]] | None = None,
+    step: UUID | None = None,
+) -> Cleared:
     """Put events away and remove their mappings; how many of each. A gap that is still there is found anew.
 
     ``agreed``: the test ids mapped to each event when somebody agreed to clear it; events with others now are left
@@ -188,6 +200,13 @@ def clear(scope: Scope, by: By = None, *, agreed: Mapping[UUID, Collection[int]]
     no sync is recording there meanwhile: raises ``SyncBusy``.
     """
     product_ids = set(scope.events().values_list("product_id", flat=True))
+    with no_sync(product_ids):
+        return _clear(scope.events().filter(product_id__in=product_ids), by, agreed, step or uuid4())
+
+
+@contextmanager
+def no_sync(product_ids: Collection[int]) -> Iterator[None]:
+    """One transaction during which no sync records anything for these products. Raises ``SyncBusy``."""
     held, busy = leases.acquire(product_ids, uuid4())
     try:
         if busy:
@@ -195,14 +214,14 @@ def clear(scope: Scope, by: By = None, *, agreed: Mapping[UUID, Collection[int]]
         with transaction.atomic():
             for lease in sorted(held, key=lambda each: each.product_id):
                 lease.prove()
-            return _clear(scope.events().filter(product_id__in=product_ids), by, agreed)
+            yield
     finally:
         for lease in held:
             lease.release()
 
 
 def _clear(
-    scoped: "QuerySet[ProblematicEvent]", by: By, agreed: Mapping[UUID, Collection[int]] | None = None
+    scoped: "QuerySet[ProblematicEvent]", by: By, agreed: Mapping[UUID, Collection[int]] | None, step: UUID
 ) -> Cleared:
     at = timezone.now()
     found = list(scoped.select_for_update(of=("self",)).order_by("pk"))
@@ -215,11 +234,17 @@ def _clear(
         raise AlreadyClaimed(_in_retry(running))
     if changed and not events:
         raise ChangedMeanwhile(_changed(changed))
-    ProblematicMapping.objects.filter(event__in=events).delete()
-    resolution = f"Cleared by {by or 'the command line'}."
-    ProblematicEvent.objects.filter(pk__in=[event.pk for event in events]).update(
-        status=EventStatus.CLEARED, resolved_at=at, resolution=resolution
-    )
+    _put_away(events, ids_of, by, at, step)
+    left_out = [event for event in found if event.pk in in_retry]
+    tests = sum(len(ids_of.get(event.pk, [])) for event in events)
+    return Cleared(len(events), tests, left_out, running, changed, events)
+
+
+def _put_away(
+    events: Collection[ProblematicEvent], ids_of: Mapping[UUID, list[int]], by: By, at: datetime, step: UUID
+) -> None:
+    mappings = ProblematicMapping.objects.filter(event__in=events)
+    taken = keepsakes.by_event(mappings)
     TriageEntry.objects.bulk_create(
         TriageEntry(
             event=event,
@@ -228,12 +253,15 @@ def _clear(
             by=_user(by),
             test_ids=ids_of.get(event.pk, []),
             detail=f"It was {event.status} before.",
+            step=step,
+            before=keepsakes.of_event(event, taken.get(event.pk, [])),
         )
         for event in events
     )
-    left_out = [event for event in found if event.pk in in_retry]
-    tests = sum(len(ids_of.get(event.pk, [])) for event in events)
-    return Cleared(len(events), tests, left_out, running, changed, events)
+    mappings.delete()
+    ProblematicEvent.objects.filter(pk__in=[event.pk for event in events]).update(
+        status=EventStatus.CLEARED, resolved_at=at, resolution=f"Cleared by {by or 'the command line'}."
+    )
 
 
 def _differs(event: ProblematicEvent, now: Mapping[UUID, list[int]], agreed: Mapping[UUID, Collection[int]]) -> bool:
@@ -284,9 +312,18 @@ def _queue_again(event: ProblematicEvent, test_ids: Collection[int]) -> None:
 
 
 def _write_history(
-    event: ProblematicEvent, action: TriageEntry.Action, by: By, test_ids: Collection[int], detail: str = ""
+    event: ProblematicEvent,
+    action: TriageEntry.Action,
+    by: By,
+    test_ids: Collection[int],
+    step: UUID,
+    changed: "QuerySet[ProblematicMapping] | None" = None,
 ) -> None:
-    TriageEntry.objects.create(event=event, action=action, by=_user(by), test_ids=sorted(test_ids), detail=detail)
+    """``changed``: mappings that the step is about to remove or change, and that undoing it puts back."""
+    before = {} if changed is None else keepsakes.of_mappings(keepsakes.by_event(changed).get(event.pk, []))
+    TriageEntry.objects.create(
+        event=event, action=action, by=_user(by), test_ids=sorted(test_ids), step=step, before=before
+    )
 
 
 def _user(by: By) -> User | None:

@@ -8,9 +8,11 @@ from tempfile import TemporaryDirectory
 
 import django
 import pytest
+from playwright.sync_api import Page
 
 PROJECT = Path(__file__).resolve().parents[1]
 PICTURES = PROJECT / "docs" / "screens"
+HEIGHT = 900
 
 
 def main() -> None:
@@ -38,14 +40,24 @@ def _photograph(home: str) -> None:
         pytest.MonkeyPatch.context() as patch,
         chromium(patch) as browser,
     ):
-        visitor = Visitor(browser, site.url)
-        for screen in SCREENS:
-            page = visitor.page(mia, width=screen.width)
+        page = Visitor(browser, site.url).page(mia)
+        _map_something(page)
+        for screen in filter(lambda each: each.in_guide, SCREENS):
+            page.set_viewport_size({"width": screen.width, "height": HEIGHT})
             page.emulate_media(color_scheme="dark" if screen.dark else "light", reduced_motion="reduce")
             page.goto(screen.address(), wait_until="networkidle")
             page.screenshot(path=PICTURES / f"{screen.name}.png", animations="disabled")
-            page.context.close()
             sys.stdout.write(f"docs/screens/{screen.name}.png\n")
+
+
+def _map_something(page: Page) -> None:
+    """So that the lists have something to tell."""
+    from problematic.models import ProblematicEvent
+
+    event = ProblematicEvent.objects.open().order_by("-product_id")[0]
+    page.goto(f"/admin/problematic/problematicevent/{event.pk}/change/")
+    page.get_by_role("button", name="Map", exact=True).first.click()
+    page.wait_for_load_state("networkidle")
 
 
 if __name__ == "__main__":

@@ -12,12 +12,14 @@ from sync.models import Bug, Product, SyncEvent, Test
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """``address`` is asked when the data is there; ``width`` in pixels and ``dark`` are how it is photographed."""
+    """``address`` is asked when the data is there; ``width`` in pixels and ``dark`` are how it is photographed, if the
+    guide shows it."""
 
     name: str
     address: Callable[[], str]
     width: int = 1280
     dark: bool = False
+    in_guide: bool = True
 
 
 def _largest_product() -> Product:
@@ -48,8 +50,8 @@ SCREENS = (
     Screen("sync", lambda: f"/syncs/{SyncEvent.objects.latest('started_at').public_id}/"),
     Screen("start-sync", lambda: "/syncs/start/"),
     Screen("audit", lambda: "/operate/audit/"),
-    Screen("reports", lambda: "/reports/"),
+    Screen("reports", lambda: "/reports/", in_guide=False),
     Screen("bugs", lambda: "/admin/sync/bug/", dark=True),
-    Screen("bug", lambda: f"/admin/sync/bug/{Bug.objects.latest('pk').pk}/change/"),
+    Screen("bug", lambda: f"/admin/sync/bug/{Bug.objects.latest('pk').pk}/change/", in_guide=False),
     Screen("phone", lambda: "/", width=390),
 )

@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from sync.admin import searching
+from sync.admin import pasted
 from sync.admin.base import ReadOnlyAdmin
 from sync.public_ids import NoSuchId, find
 
@@ -53,13 +53,9 @@ class ByPublicId(Base):
     ) -> HttpResponse:
         return self._elsewhere(request, object_id, "history") or super().history_view(request, object_id, extra_context)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.strip().lower().removeprefix(self.id_prefix)
-        if not term:
-            return super().get_search_results(request, queryset, term)
-        return searching.by_uuid_beginning(queryset, term), False
+    @property
+    def id_search(self) -> "pasted.Numbers | pasted.Keys":
+        return pasted.Keys(self.id_prefix)
 
     def not_found(self, request: HttpRequest, error: NoSuchId) -> HttpResponse:
         self.message_user(request, str(error), messages.ERROR)

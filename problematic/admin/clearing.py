@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -90,7 +90,7 @@ class ClearViews(StepViews):
         """Clears what its confirmation page named."""
         self._require_clear(request)
         if request.method != "POST":
-            return HttpResponseRedirect(self.address("changelist"))
+            return HttpResponseRedirect(self.list_address(request))
         form = ClearForm(request.POST)
         if not form.is_valid():
             return self._refuse(request, "Choose the events to clear in the list.")
@@ -101,7 +101,7 @@ class ClearViews(StepViews):
             said = "Nothing was cleared: what would go has changed meanwhile. Look at it again."
             self.message_user(request, said, messages.WARNING)
         elif selection.events and self._cleared(request, selection):
-            return HttpResponseRedirect(self.address("changelist"))
+            return HttpResponseRedirect(self.list_address(request))
         return self.ask(request, [event.pk for event in selection.events])
 
     def ask(self, request: Request, event_ids: Collection[UUID]) -> HttpResponse:
@@ -116,10 +116,10 @@ class ClearViews(StepViews):
         return TemplateResponse(
             request,
             "admin/problematic/problematicevent/clear_confirmation.html",
-            {**self.admin_site.each_context(request), **self._confirmation(selection)},
+            {**self.admin_site.each_context(request), **self._confirmation(request, selection)},
         )
 
-    def _confirmation(self, selection: Selection) -> dict[str, Any]:
+    def _confirmation(self, request: Request, selection: Selection) -> dict[str, Any]:
         shown = selection.events[:_EVENTS_SHOWN]
         ids = " ".join(str(event.pk) for event in selection.events)
         one = len(selection.events) == 1
@@ -132,19 +132,22 @@ class ClearViews(StepViews):
             "table": tables.events(shown, selection.test_ids),
             "more": len(selection.events) - len(shown),
             "form": ClearForm(initial={"events": ids, "fingerprint": selection.fingerprint}),
-            "clear_url": self.address("clear"),
-            "back_url": self.address("change", selection.events[0].pk) if one else self.address("changelist"),
+            "clear_url": self.address("clear") + self.kept(request),
+            "back_url": self._page(request, selection.events[0]) if one else self.list_address(request),
         }
 
+    def _page(self, request: Request, event: ProblematicEvent) -> str:
+        return self.address("change", event.pk) + self.kept(request)
+
     def _cleared(self, request: Request, selection: Selection) -> bool:
-        scope = Scope.of([event.pk for event in selection.events])
+        scope, step = Scope.of([event.pk for event in selection.events]), uuid4()
         try:
-            result = triage.clear(scope, by=request.user, agreed=selection.test_ids)
+            result = triage.clear(scope, by=request.user, agreed=selection.test_ids, step=step)
         except REFUSALS as refusal:
             self.message_user(request, f"Nothing was cleared. {refusal}", messages.ERROR)
             return False
         audit.cleared(request.user, scope, result)
-        self.message_user(request, audit.summary(result), messages.SUCCESS)
+        self.message_user(request, looks.with_undo(audit.summary(result), step), messages.SUCCESS)
         if staying := " ".join(filter(None, (selection.staying, result.remark))):
             self.message_user(request, staying, messages.WARNING)
         return True
@@ -155,4 +158,4 @@ class ClearViews(StepViews):
 
     def _refuse(self, request: Request, sentence: str) -> HttpResponse:
         self.message_user(request, sentence, messages.WARNING)
-        return HttpResponseRedirect(self.address("changelist"))
+        return HttpResponseRedirect(self.list_address(request))

@@ -11,17 +11,19 @@ from django.contrib.admin.views.main import PAGE_VAR
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, JSONField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
+from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from problematic import choice, jobs
-from problematic.admin import looks, page, retrying
+from problematic.admin import looks, page, retrying, walking
 from problematic.admin.addressing import Request
-from problematic.admin.clearing import ClearViews
+from problematic.admin.event_ids import EventIds
 from problematic.admin.filters import EVERYTHING, AgeFilter, CustomerFilter, StateFilter
 from problematic.admin.quick import NO_KEY, QuickChangeList, for_row
 from problematic.admin.steps import REFUSALS
+from problematic.admin.undoing import UndoViews
 from problematic.choice import Choice
 from problematic.models import EVENT_PREFIX, EventStatus, MappingState, ProblematicEvent, ProblematicMapping
 from sync import access
@@ -34,12 +36,11 @@ TEMPLATES = "admin/problematic/problematicevent"
 
 
 @admin.register(ProblematicEvent)
-class ProblematicEventAdmin(MovingPage, ClearViews, ReadOnlyAdmin):
+class ProblematicEventAdmin(MovingPage, UndoViews, ReadOnlyAdmin):
     customer_path = "product__customer"
     id_prefix = EVENT_PREFIX
     list_display = (
-        "event", "status_shown", "product_shown", "positions", "neighbours", "tests", "seen", "first_seen",
-        "last_seen",
+        "event", "status_shown", "product_shown", "place_shown", "tests", "seen", "first_seen", "last_seen",
     )  # fmt: skip
     list_select_related = ("product__customer",)
     list_only = (
@@ -52,7 +53,7 @@ class ProblematicEventAdmin(MovingPage, ClearViews, ReadOnlyAdmin):
     sortable_by = ("seen", "first_seen", "last_seen")
     ordering: ClassVar[tuple[str, ...]] = ("-last_seen_at",)
     search_numbers = ("pk",)
-    search_help_text = "Event id, or its beginning; or a mapped test id"
+    search_help_text = "Event ids, or their beginnings; mapped test ids"
     change_form_outer_before_template = f"{TEMPLATES}/next_step.html"
     change_form_outer_after_template = f"{TEMPLATES}/triage.html"
     moving_template = f"{TEMPLATES}/progress.html"
@@ -71,6 +72,7 @@ class ProblematicEventAdmin(MovingPage, ClearViews, ReadOnlyAdmin):
 
     class Media:
         css: ClassVar[dict[str, list[str]]] = {"all": ["problematic/triage.css"]}
+        js: ClassVar[list[Script]] = [Script("problematic/keys.js", type="module")]
 
     # The list -----------------------------------------------------------------------------------------------------
 
@@ -87,15 +89,9 @@ class ProblematicEventAdmin(MovingPage, ClearViews, ReadOnlyAdmin):
     def _checkbox(self) -> str:
         return super().action_checkbox(ProblematicEvent(pk=NO_KEY))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        by_id, distinct = super().get_search_results(request, queryset, search_term)
-        term = search_term.strip()
-        if term.isdecimal() and len(term) < 19:
-            holding = ProblematicMapping.objects.filter(test_id=int(term)).values("event")
-            return by_id | queryset.filter(pk__in=holding), distinct
-        return by_id, distinct
+    @property
+    def id_search(self) -> EventIds:
+        return EventIds(self.id_prefix)
 
     def get_actions(self, request: HttpRequest) -> Any:
         return {name: self.get_action(name) for name, may in self._may_do(request).items() if may}
@@ -104,7 +100,8 @@ class ProblematicEventAdmin(MovingPage, ClearViews, ReadOnlyAdmin):
         """As Django's, which passes over an action that is not allowed as if none had been chosen."""
         if self._may_do(request).get(request.POST.get("action", "")) is False:
             raise PermissionDenied
-        return super().changelist_view(request, {**(extra_context or {}), "states": list(_state_links(request))})
+        shown = {"states": list(_state_links(request)), "undo_url": self.address("undo") + self.kept(request)}
+        return super().changelist_view(request, {**(extra_context or {}), **shown})
 
     def _may_do(self, request: HttpRequest) -> dict[str, bool]:
         return {
@@ -137,10 +134,12 @@ class ProblematicEventAdmin(MovingPage, ClearViews, ReadOnlyAdmin):
     # The page of one event ----------------------------------------------------------------------------------------
 
     def whole(self, request: HttpRequest, event: ProblematicEvent) -> dict[str, Any]:
-        return page.whole(event, self._allowed(request), request.GET.get("test_ids", ""))
+        text, kept = request.GET.get("test_ids", ""), self.kept(request)
+        whole = page.whole(event, self._allowed(request), text, kept)
+        return {**whole, "place": walking.place(self, request, event)}
 
     def moving(self, request: HttpRequest, event: ProblematicEvent) -> dict[str, Any]:
-        return {**page.moving(event, self._allowed(request)), "is_fragment": True}
+        return {**page.moving(event, self._allowed(request), self.kept(request)), "is_fragment": True}
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         facts = super().get_fieldsets(request, obj)
@@ -161,23 +160,29 @@ class ProblematicEventAdmin(MovingPage, ClearViews, ReadOnlyAdmin):
     @admin.display(description="Product")
     def product_shown(self, event: ProblematicEvent) -> SafeString:
         name = display.title(event.product.name, "Untitled product")
-        return format_html("{} ({}), {}", name, event.product_id, event.product.customer)
+        customer = event.product.customer
+        return format_html('<div class="whose">{} ({}), {}</div>', name, event.product_id, customer)
 
     @admin.display(description="Positions")
     def positions(self, event: ProblematicEvent) -> str:
         return event.position_range
 
-    @admin.display(description="Between tests")
-    def neighbours(self, event: ProblematicEvent) -> SafeString:
+    @admin.display(description="Positions")
+    def place_shown(self, event: ProblematicEvent) -> SafeString:
         before, after = event.boundary_before_id or "top", event.boundary_after_id or "end"
-        return format_html('<span class="whitespace-nowrap">{} and {}</span>', before, after)
+        return format_html(
+            '<div>{}<br><span class="beside">{} and {}</span></div>', event.position_range, before, after
+        )
 
     @admin.display(description="Tests")
-    def tests(self, event: ProblematicEvent) -> str:
-        """``3 mapped, 1 stored, 1 failed``"""
+    def tests(self, event: ProblematicEvent) -> SafeString:
+        """``3 mapped, 1 stored, 1 failed``; with what the keyboard's script counts before something is done."""
         counts: dict[str, int] = getattr(event, "counts", None) or {}
         words = [f"{counts[word]:,}\xa0{word}" for word in ("mapped", "stored", "failed") if counts.get(word)]
-        return ", ".join(words) or "none\xa0mapped"
+        mapped = counts.get("mapped", 0)
+        waiting = mapped - counts.get("stored", 0) if event.is_open else 0
+        said = ", ".join(words) or "none\xa0mapped"
+        return format_html('<span data-mapped="{}" data-waiting="{}">{}</span>', mapped, waiting, said)
 
     @admin.display(description="State")
     def status_shown(self, event: ProblematicEvent) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
+from uuid import UUID
 
 from django.utils import timezone
 from django.utils.formats import localize
@@ -48,6 +49,10 @@ JOB_COLOURS = {
 _BY_THE_SYNC = (TriageEntry.Action.FOUND, TriageEntry.Action.SEEN, TriageEntry.Action.RESOLVED)
 _IDS_SHOWN = 12
 _TITLE_LENGTH = 60
+_UNDO = (
+    '<button type="submit" form="undo" name="step" value="{}" aria-label="Undo: {}" data-key="u" class="undo">'
+    "Undo</button>"
+)
 
 
 @cache
@@ -65,6 +70,15 @@ def some_ids(test_ids: Iterable[int]) -> str:
     ids = list(test_ids)
     more = f" and {len(ids) - _IDS_SHOWN:,} more" if len(ids) > _IDS_SHOWN else ""
     return ", ".join(map(str, ids[:_IDS_SHOWN])) + more
+
+
+def with_undo(said: str, step: UUID) -> SafeString:
+    """A message with a button that takes the step back, by the form that the pages of events have for it."""
+    return format_html("{} {}", said, undo_button(step, said))
+
+
+def undo_button(step: UUID, what: str) -> SafeString:
+    return format_html(_UNDO, step, what)
 
 
 def event_link(event: ProblematicEvent) -> SafeString:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count
 from django.urls import reverse
 
-from problematic import suggestions
+from problematic import suggestions, undo
 from problematic.admin import looks, retrying, tables
 from problematic.admin.advice import next_step
 from problematic.forms import TestIdsForm
@@ -15,6 +16,7 @@ from problematic.models import PENDING, EventStatus, ProblematicEvent, Problemat
 from sync.access import Access
 from sync.admin import display
 
+_ADDRESS = "admin:problematic_problematicevent"
 _PAGES = ("map", "unmap", "retry", "ask_clear", "progress", "change")
 
 
@@ -28,8 +30,11 @@ class Allowed:
     clear: bool
 
 
-def moving(event: ProblematicEvent, allowed: Allowed) -> dict[str, Any]:
-    """The part that changes while a retry runs: its progress, and the mapped tests."""
+def moving(event: ProblematicEvent, allowed: Allowed, kept: str = "") -> dict[str, Any]:
+    """The part that changes while a retry runs: its progress, and the mapped tests.
+
+    ``kept`` is the query string that keeps the list somebody came from.
+    """
     mappings = event.mappings.select_related("mapped_by").order_by("test_id")
     shown = list(mappings[: tables.MOST_ROWS])
     job = retrying.latest(event, allowed.reader)
@@ -41,13 +46,13 @@ def moving(event: ProblematicEvent, allowed: Allowed) -> dict[str, Any]:
         "mapped": tables.mapped(shown, titles, may_map=allowed.map),
         "all_mappings_url": display.list_url(ProblematicMapping, event__event_id__exact=str(event.pk)),
         "is_cut": len(shown) == tables.MOST_ROWS,
-        "urls": {name: reverse(f"admin:problematic_problematicevent_{name}", args=[event.pk]) for name in _PAGES},
+        "urls": {name: reverse(f"{_ADDRESS}_{name}", args=[event.pk]) + kept for name in _PAGES},
     }
 
 
-def whole(event: ProblematicEvent, allowed: Allowed, text: str = "") -> dict[str, Any]:
+def whole(event: ProblematicEvent, allowed: Allowed, text: str = "", kept: str = "") -> dict[str, Any]:
     """``text`` stands in the field for pasted ids."""
-    parts = moving(event, allowed)
+    parts = moving(event, allowed, kept)
     found = suggestions.suggest(event) if event.is_open else []
     titles = looks.titles_of(event.product, (each.test_id for each in found))
     states = _states(event)
@@ -60,8 +65,15 @@ def whole(event: ProblematicEvent, allowed: Allowed, text: str = "") -> dict[str
         "map_form": TestIdsForm(initial={"test_ids": text}) if allowed.map and event.is_open else None,
         "suggested": tables.suggested(found, titles, may_map=allowed.map) if event.is_open else None,
         "attempts": tables.attempts(event),
-        "history": tables.history(event),
+        "history": tables.history(event, _undoable(event, allowed)),
+        "undo_url": reverse(f"{_ADDRESS}_undo") + kept,
     }
+
+
+def _undoable(event: ProblematicEvent, allowed: Allowed) -> UUID | None:
+    """The step that a button in the history offers to take back."""
+    may = allowed.clear if event.status == EventStatus.CLEARED else allowed.map
+    return undo.undoable(event) if may else None
 
 
 def _states(event: ProblematicEvent) -> Mapping[str, int]:

@@ -6,11 +6,12 @@ Only POST changes anything; whoever comes by GET (back from a login, say) is led
 from collections.abc import Callable
 from typing import ClassVar
 from urllib.parse import urlencode
+from uuid import uuid4
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern, path
 
 from problematic import audit, choice, claims, jobs, triage
@@ -28,6 +29,9 @@ REFUSALS = (TriageRefused, AlreadyClaimed, SyncBusy, SyncImpossible, LeaseLost)
 
 #: Text that was refused comes back into its field, unless it is too long for an address.
 _LONGEST_TEXT = 2_000
+
+#: What Django's admin calls the filters of the list somebody came from.
+FILTERS = "_changelist_filters"
 
 Step = Callable[[Request, ProblematicEvent], str]
 
@@ -78,45 +82,67 @@ class StepViews(ByPublicId):
             return self.not_found(request, error)
         page = self.address("change", event.pk)
         if request.method != "POST":
-            return HttpResponseRedirect(page)
+            return HttpResponseRedirect(page + self.kept(request))
         try:
             self.message_user(request, step(request, event), messages.SUCCESS)
         except REFUSALS as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
-            return HttpResponseRedirect(page + _refused_text(request))
-        return HttpResponseRedirect(page)
+            return HttpResponseRedirect(page + self.kept(request, **_refused_text(request)))
+        return HttpResponseRedirect(page + self.kept(request))
+
+    def kept(self, request: HttpRequest, **more: str) -> str:
+        """The query string that keeps the list somebody came from, as Django's own links in the admin do."""
+        filters = self.list_filters(request)
+        parameters = {**more, **({FILTERS: filters} if filters else {})}
+        return f"?{urlencode(parameters)}" if parameters else ""
+
+    def list_filters(self, request: HttpRequest) -> str:
+        """How the list is filtered that somebody looks at, or came from."""
+        kept = QueryDict(self.get_preserved_filters(request)).get(FILTERS, "")
+        return QueryDict(kept).urlencode()
+
+    def list_address(self, request: HttpRequest) -> str:
+        """The list somebody came from."""
+        filters = self.list_filters(request)
+        return self.address("changelist") + (f"?{filters}" if filters else "")
 
     def _map(self, request: Request, event: ProblematicEvent) -> str:
-        test_ids = _posted_ids(request)
+        test_ids, step = _posted_ids(request), uuid4()
         with transaction.atomic():
-            result = triage.map_tests(event, test_ids, by=request.user)
+            result = triage.map_tests(event, test_ids, by=request.user, step=step)
             audit.mapped(request.user, event, result)
-        return _said(result)
+        return looks.with_undo(_said(result), step) if result.added or result.revived else _said(result)
 
     def _unmap(self, request: Request, event: ProblematicEvent) -> str:
-        test_ids = _posted_ids(request)
+        test_ids, step = _posted_ids(request), uuid4()
         claims.release_abandoned()
         with transaction.atomic():
-            removed = triage.unmap(event, test_ids, by=request.user)
+            removed = triage.unmap(event, test_ids, by=request.user, step=step)
             audit.unmapped(request.user, event, removed)
-        return f"Unmapped {looks.some_ids(removed)}." if removed else "It was not mapped any more."
+        if not removed:
+            return "It was not mapped any more."
+        return looks.with_undo(f"Unmapped {looks.some_ids(removed)}.", step)
 
     def _retry(self, request: Request, event: ProblematicEvent) -> str:
         return retrying.started(jobs.start(choice.of_event(event), by=request.user))
 
 
 def _posted_ids(request: Request) -> list[int]:
-    form = TestIdsForm(request.POST)
+    """Those of the field or of one row's button; otherwise those of the rows that were ticked."""
+    text = request.POST.get("test_ids")
+    if text is None and not (text := " ".join(request.POST.getlist("ticked"))):
+        raise TriageRefused("Tick at least one test.")
+    form = TestIdsForm({"test_ids": text})
     if not form.is_valid():
         raise TriageRefused(form.complaint)
     test_ids: list[int] = form.cleaned_data["test_ids"]
     return test_ids
 
 
-def _refused_text(request: Request) -> str:
-    """The query string that brings refused text back into its field."""
+def _refused_text(request: Request) -> dict[str, str]:
+    """What brings refused text back into its field."""
     text = request.POST.get("test_ids", "")
-    return f"?{urlencode({'test_ids': text})}" if 0 < len(text) <= _LONGEST_TEXT else ""
+    return {"test_ids": text} if 0 < len(text) <= _LONGEST_TEXT else {}
 
 
 def _said(result: Mapped) -> str:

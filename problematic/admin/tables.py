@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.widgets import CHECKBOX_CLASSES
 
 from problematic.admin import looks
-from problematic.models import MappingState, ProblematicEvent, ProblematicMapping, RetryAttempt
+from problematic.models import MappingState, ProblematicEvent, ProblematicMapping, RetryAttempt, TriageEntry
 from problematic.suggestions import Suggestion
 from sync.admin import display
 
@@ -24,12 +26,15 @@ _BUTTON = (
     'hover:bg-base-100/80 dark:border-base-700 dark:bg-transparent dark:hover:bg-base-800/80">{}</button>'
 )
 
+_TICK = """<span class="tick">
+<input type="checkbox" name="ticked" value="{}" aria-label="Choose {}" class="{}"> <span>{}</span></span>"""
+
 
 def mapped(mappings: Iterable[ProblematicMapping], titles: Mapping[int, str], *, may_map: bool) -> Table:
     headers = ["Test", "State", "Attempts", "Next attempt", "Last error", "Mapped"]
     rows = [
         [
-            looks.test_link(mapping.test_id, titles),
+            _ticked(mapping.test_id, titles, may_tick=may_map and mapping.state != MappingState.RUNNING),
             looks.mapping_state(mapping),
             mapping.attempts,
             looks.next_attempt(mapping),
@@ -45,7 +50,7 @@ def mapped(mappings: Iterable[ProblematicMapping], titles: Mapping[int, str], *,
 def suggested(suggestions: Iterable[Suggestion], titles: Mapping[int, str], *, may_map: bool) -> Table:
     rows = [
         [
-            looks.test_link(each.test_id, titles),
+            _ticked(each.test_id, titles, may_tick=may_map),
             _said(each.reason),
             *([_button("Map", each.test_id)] if may_map else []),
         ]
@@ -71,12 +76,13 @@ def attempts(event: ProblematicEvent) -> Table:
     return _table(["When", "Test", "Attempt", "Outcome", "Detail"], rows)
 
 
-def history(event: ProblematicEvent) -> Table:
+def history(event: ProblematicEvent, undoable: UUID | None = None) -> Table:
+    """``undoable``: the last step, where it can be taken back."""
     found = event.history.select_related("by").order_by("-pk")
     rows = [
         [
             looks.ago(entry.at),
-            entry.get_action_display(),
+            _what(entry, undoable),
             looks.done_by(entry),
             looks.some_ids(entry.test_ids) or display.EMPTY,
             _said(entry.detail),
@@ -84,6 +90,11 @@ def history(event: ProblematicEvent) -> Table:
         for entry in found[:MOST_HISTORY]
     ]
     return _table(["When", "What", "By", "Test ids", "Detail"], rows)
+
+
+def _what(entry: TriageEntry, undoable: UUID | None) -> SafeString | str:
+    shown = entry.get_action_display()
+    return looks.with_undo(shown, undoable) if undoable and entry.step == undoable else shown
 
 
 def events(chosen: Iterable[ProblematicEvent], test_ids: Mapping[Any, list[int]]) -> Table:
@@ -117,6 +128,12 @@ def _when_and_who(mapping: ProblematicMapping) -> SafeString:
 
 def _unmap_button(mapping: ProblematicMapping) -> str:
     return "" if mapping.state == MappingState.RUNNING else _button("Unmap", mapping.test_id)
+
+
+def _ticked(test_id: int, titles: Mapping[int, str], *, may_tick: bool) -> SafeString | str:
+    """The test, with a box to choose it among others."""
+    link = looks.test_link(test_id, titles)
+    return format_html(_TICK, test_id, test_id, " ".join(CHECKBOX_CLASSES), link) if may_tick else link
 
 
 def _button(word: str, test_id: int) -> SafeString:

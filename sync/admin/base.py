@@ -1,5 +1,6 @@
 """What all pages over synced rows and runs have in common: they only show, and they stay quick on large tables."""
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 from django.contrib.admin import ShowFacets, display
@@ -7,15 +8,12 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from sync import access
-from sync.admin import searching
+from sync.admin import pasted, searching
 from sync.admin.display import detail_url, label, lines, link, pretty_json
 from sync.admin.filters import parameters
 from sync.admin.paging import ReachPaginator
 from sync.admin.theme import ChangeList, ModelAdmin, TabularInline
 from sync.models.synced import Synced
-
-#: More digits are no id of anything, and Python refuses to read thousands of them.
-MANY_DIGITS = 20
 
 
 class LeanChangeList(ChangeList):
@@ -26,6 +24,11 @@ class LeanChangeList(ChangeList):
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         return super().get_queryset(request, *args, **kwargs).only(*self.model_admin.list_only)
+
+    @cached_property
+    def said_of_ids(self) -> str:
+        """Which of the ids somebody pasted into the search are not in the list, and why."""
+        return self.model_admin.said_of_ids(self.query, self.queryset, self.root_queryset)
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -85,6 +88,7 @@ class ReadOnlyAdmin(ViewOnly, OfCustomers):
     show_facets = ShowFacets.NEVER
     list_per_page = 50
     list_filter_submit = True
+    list_before_template = "admin/list_head.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return LeanChangeList
@@ -102,11 +106,30 @@ class ReadOnlyAdmin(ViewOnly, OfCustomers):
         term = search_term.strip()
         if not term:
             return queryset, False
-        if self.search_numbers and term.isdecimal() and len(term) < MANY_DIGITS:
-            return searching.by_number(queryset, self.search_numbers, int(term)), False
+        if ids := self.ids_in(term):
+            return self.id_search.rows(queryset, ids[: pasted.MOST]), False
         if not self.search_texts:
             return queryset.none(), False
         return searching.by_words(queryset, self.search_texts, term), False
+
+    @property
+    def id_search(self) -> "pasted.Numbers | pasted.Keys":
+        """How rows are found by ids."""
+        return pasted.Numbers(self.search_numbers, str(self.opts.model_name))
+
+    def ids_in(self, term: str) -> "list[pasted.Pasted]":
+        """The ids a search consists of; [] for any other search."""
+        found = pasted.read(term) or []
+        return found if self.id_search.takes(found) else []
+
+    def said_of_ids(self, term: str, shown: QuerySet[Any], everything: QuerySet[Any]) -> str:
+        """Which of the ids in a search are not ``shown``, and which of those are among ``everything``."""
+        found = self.ids_in(term)
+        asked = found[: pasted.MOST]
+        absent = self.id_search.absent(shown, asked) if asked else []
+        nowhere = self.id_search.absent(everything, absent) if absent else []
+        filtered = [each for each in absent if each not in nowhere]
+        return pasted.told(nowhere, filtered, len(found) - len(asked))
 
 
 SYNC_FIELDSETS = (

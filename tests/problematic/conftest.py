@@ -5,9 +5,9 @@ import stamina
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
-from sync.models import Customer
+from sync.models import Customer, SyncEvent
 from sync.sandbox import SandboxServer, World
-from tests.sync.support import make_customer, world_of
+from tests.sync.support import make_customer, sync, world_of
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +48,13 @@ def product_id(world: World) -> int:
 @pytest.fixture
 def user(db: None) -> User:
     return User.objects.create_user("maria")
+
+
+@pytest.fixture
+def gap(customer: Customer, world: World, product_id: int) -> list[int]:
+    """Two adjacent tests that we know, with their bugs, and cannot read any more."""
+    sync(customer, bugs="all")
+    broken = world.tests_of(product_id)[8:10]
+    world.break_records(tests=broken)
+    sync(customer, mode=SyncEvent.Mode.FULL, bugs="none")
+    return broken

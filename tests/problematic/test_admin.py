@@ -89,7 +89,12 @@ def send(client: Client, address: str, **data: Any) -> list[str]:
 
 def said(response: Any) -> list[str]:
     assert response.status_code == 200
-    return [f"{message.level_tag}: {message}" for message in response.context["messages"]]
+    return [f"{message.level_tag}: {spoken(str(message))}" for message in response.context["messages"]]
+
+
+def spoken(message: str) -> str:
+    """Without its button."""
+    return re.sub(r" <button.*</button>", "", message)
 
 
 def choose(client: Client, action: str, events: Iterable[ProblematicEvent], **more: str) -> Any:

@@ -13,9 +13,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from problematic.models import EventStatus, ProblematicEvent
-from sync.models import Bug, Customer, SyncEvent, Test
+from sync.models import Bug, Test
 from sync.sandbox import SandboxServer, World
-from tests.sync.support import sync
 
 #: Milliseconds; nothing takes that long unless it fails.
 PATIENCE = 30_000
@@ -65,18 +64,9 @@ def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
     assert failures == []
 
 
-@pytest.fixture
-def gap(customer: Customer, world: World, product_id: int) -> list[int]:
-    """Two adjacent tests that we know, with their bugs, and cannot read any more."""
-    sync(customer, bugs="all")
-    broken = world.tests_of(product_id)[8:10]
-    world.break_records(tests=broken)
-    sync(customer, mode=SyncEvent.Mode.FULL, bugs="none")
-    return broken
-
-
 def _message(page: Page, text: str) -> None:
-    expect(page.get_by_text(text, exact=True)).to_be_visible()
+    """With the button that undoes what it tells, if there is one."""
+    expect(page.get_by_text(text)).to_be_visible()
 
 
 def _stored_again(test_ids: list[int]) -> None:
