@@ -4,7 +4,7 @@ Compatible changes only: fields and parameters may be added, never renamed or gi
 raise gets its status in ``testio_site.api``.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from django.http import Http404, HttpResponse
 from django.urls import reverse
 from ninja import Query, Router, Status
 
-from problematic import audit, choice, claims, jobs, schemas, suggestions, triage
+from problematic import audit, choice, claims, jobs, listings, schemas, suggestions, triage
 from problematic.choice import Choice
 from problematic.models import (
     EVENT_PREFIX,
@@ -27,40 +27,60 @@ from problematic.models import (
 from problematic.triage import Scope
 from sync import access, customers
 from sync.access import Access, NotHere, Request, require
+from sync.api.conditional import Answer, documented, reads
+from sync.api.keyset import Column
+from sync.api.listing import Document, Listing
 from sync.models import Customer, Product
-from sync.public_ids import find
+from sync.public_ids import find, public_id
 
 router = Router(tags=["Problems"])
 
 STARTED = {"responses": {202: {"headers": {"Location": {"description": "The job.", "schema": {"type": "string"}}}}}}
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+def _summed_up(rows: list[Document]) -> None:
+    for row in rows:
+        row["public_id"] = public_id(EVENT_PREFIX, row["event_id"])
+        row["mapping_states"] = schemas.MappingStates.of(row.pop("states")).model_dump()
+
+
+#: In an order that never changes: by when an event was found, which is written once.
+EVENTS = Listing(
+    "events",
+    columns={
+        **dict(zip(listings.OWN, listings.OWN, strict=True)),
+        "customer": "product__customer__name",
+        "mapped_test_ids": "mapped_test_ids",
+        "states": "states",
+    },
+    sorts={"first_seen_at": Column("first_seen_at", datetime)},
+    tie=Column("event_id", UUID),
+    finish=_summed_up,
+)
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
 
 
-@router.get("/events", response={200: schemas.EventPage, 404: None})
-def list_events(request: Request, query: Query[schemas.EventQuery]) -> schemas.EventPage:
+@router.get("/events", response=documented(schemas.EventPage, 404))
+@reads("problematic.view_problematicevent", versioned=False)
+def list_events(request: Request, query: Query[schemas.EventQuery]) -> Answer:
     """Events, the latest found first; only open ones unless `status` says otherwise.
 
     Pages stay put while events come and go: what appears meanwhile moves nothing from one page to another.
     """
-    require(request, "problematic.view_problematicevent")
-    found = list(schemas.EventSummary.of(_events(request.access, query)[: query.limit + 1]))
-    page = found[: query.limit]
-    return schemas.EventPage(events=page, next_cursor=_cursor(page[-1]) if len(found) > query.limit else None)
+    return EVENTS.page(request, query, _events(request.access, query), "-first_seen_at")
 
 
-@router.get("/events/{event}", response={200: schemas.EventDetail, 404: None})
-def read_event(request: Request, event: schemas.EventId) -> schemas.EventDetail:
+@router.get("/events/{event}", response=documented(schemas.EventDetail, 404))
+@reads("problematic.view_problematicevent", versioned=False)
+def read_event(request: Request, event: schemas.EventId) -> Answer:
     """One event with its mapped tests, attempts and history, by UUID, public id or a beginning of either."""
-    require(request, "problematic.view_problematicevent")
     mappings = ProblematicMapping.objects.select_related("mapped_by").prefetch_related("history").order_by("test_id")
     history = TriageEntry.objects.select_related("by").order_by("id")
     shown = (Prefetch("mappings", mappings), Prefetch("history", history), "attempts")
     rows = _visible(request.access).prefetch_related(*shown)
-    return schemas.EventDetail.of_one(find(rows, EVENT_PREFIX, event))
+    return Answer(schemas.EventDetail.of_one(find(rows, EVENT_PREFIX, event)).model_dump())
 
 
 @router.get("/events/{event}/suggestions", response={200: schemas.Suggestions, 404: None})
@@ -174,10 +194,10 @@ def _chosen(caller: Access, name: str | None) -> list[Customer]:
 
 
 def _events(caller: Access, query: schemas.EventQuery) -> "QuerySet[ProblematicEvent]":
-    """What a query asks for, in an order that never changes: by when an event was found, which is written once."""
+    """What a query asks for, with what a list shows of it."""
     chosen = _chosen(caller, query.customer)
     _refuse_unknown("product_id", chosen, query.product_id)
-    events = _visible(caller).filter(status__in=query.status).order_by("-first_seen_at", "-event_id")
+    events = listings.with_states(listings.with_mapped(_visible(caller).filter(status__in=query.status)))
     if query.product_id:
         events = events.filter(product_id__in=query.product_id)
     if query.customer:
@@ -186,19 +206,7 @@ def _events(caller: Access, query: schemas.EventQuery) -> "QuerySet[ProblematicE
         events = events.filter(first_seen_at__lte=Now() - timedelta(days=query.min_age_days))
     if query.max_age_days is not None:
         events = events.filter(first_seen_at__gte=Now() - timedelta(days=query.max_age_days))
-    return _after(events, query.cursor) if query.cursor else events
-
-
-def _cursor(event: schemas.EventSummary) -> str:
-    """The place of an event in the list: microseconds since 1970 and its id, both in hex."""
-    return f"{(event.first_seen_at - _EPOCH) // timedelta(microseconds=1):x}-{event.event_id.hex}"
-
-
-def _after(events: "QuerySet[ProblematicEvent]", cursor: str) -> "QuerySet[ProblematicEvent]":
-    moment, _, event_id = cursor.partition("-")
-    first_seen_at = _EPOCH + timedelta(microseconds=int(moment, 16))
-    earlier = events.filter(first_seen_at__lte=first_seen_at)
-    return earlier.exclude(first_seen_at=first_seen_at, event_id__gte=UUID(event_id))
+    return events
 
 
 def _product(caller: Access, product_id: int) -> Product:

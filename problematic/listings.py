@@ -12,7 +12,8 @@ from sync.public_ids import public_id
 
 _CHUNK = 1_000
 
-_OWN = (
+#: Columns of an event itself.
+OWN = (
     "event_id", "product_id", "status", "first_position", "last_position", "boundary_before_id",
     "boundary_before_end_at", "boundary_after_id", "boundary_after_end_at", "recovery_attempts", "occurrences",
     "first_seen_at", "last_seen_at",
@@ -36,7 +37,7 @@ def documents(listed: "QuerySet[ProblematicEvent]", *more: str) -> Iterator[dict
 
     ``more`` names annotations that go into it as well.
     """
-    names = (*_OWN, "mapped_test_ids", *more)
+    names = (*OWN, "mapped_test_ids", *more)
     for row in with_mapped(listed).values(*names, customer=F("product__customer__name")).iterator(_CHUNK):
         key = row["event_id"]
         yield {**row, "event_id": str(key), "public_id": public_id(EVENT_PREFIX, key)}

@@ -1,7 +1,7 @@
 """What goes into the API of this room and what comes out. Names once published stay."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -35,7 +35,6 @@ UserName = Annotated[str | None, BeforeValidator(lambda user: user and str(user)
 Rows = BeforeValidator(lambda rows: list(rows.all()) if isinstance(rows, Manager) else rows)
 
 MOST_TEST_IDS = 1_000
-MOST_EVENTS = 200
 
 
 class Order(Schema):
@@ -50,20 +49,12 @@ class Result(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
-class EventQuery(Schema):
-    product_id: params.Ids = Field([], description="Only these products; may be repeated.")
-    customer: CustomerName | None = Field(None, description="Only this customer, by name.")
+class EventQuery(params.OfProducts, params.ListQuery):
     status: Annotated[list[EventStatus], *params.SEVERAL] = Field(
         ["open"], description="Only these states; may be repeated."
     )
     min_age_days: Days | None = Field(None, description="First seen at least so many days ago.")
     max_age_days: Days | None = Field(None, description="First seen at most so many days ago.")
-    limit: int = Field(50, ge=1, le=MOST_EVENTS, description="How many events to answer with at most.")
-    cursor: str | None = Field(
-        None,
-        pattern=r"^[0-9a-f]{1,14}-[0-9a-f]{32}$",
-        description="`next_cursor` of the page before; the other parameters must be the same as then.",
-    )
 
 
 class MappingStates(Result):
@@ -74,6 +65,11 @@ class MappingStates(Result):
     succeeded: int = 0
     failed: int = Field(0, description="Queued again, with a failure behind them.")
     dead: int = Field(0, description="Given up after too many failures; mapping them again revives them.")
+
+    @classmethod
+    def of(cls, states: Iterable[str]) -> Self:
+        """``states``: that of each mapped test."""
+        return cls(**Counter(states))
 
 
 class EventSummary(Result):
@@ -101,13 +97,13 @@ class EventSummary(Result):
     def of(cls, listed: "QuerySet[models.ProblematicEvent]") -> Iterator[Self]:
         """A summary of each event."""
         for document in listings.documents(listings.with_states(listed), "states"):
-            states = Counter(document.pop("states"))
-            yield cls(**document, mapping_states=MappingStates(**states))
+            yield cls(mapping_states=MappingStates.of(document.pop("states")), **document)
 
 
 class EventPage(Result):
     events: list[EventSummary]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last one.")
+    count: int | None = Field(description="Of all pages, where it was asked for.")
 
 
 class Attempt(Result):

@@ -42,7 +42,7 @@ def _ids(response: Any) -> list[str]:
 
 
 def test_an_event_in_the_list_is_what_the_command_prints_and_the_states_of_its_mappings(admin_client: Client) -> None:
-    event = ProblematicEventFactory.create(first_position=4, last_position=5)
+    event = ProblematicEventFactory.create(first_position=4, last_position=5, first_seen_at=MARCH, last_seen_at=MARCH)
     for test_id, state in [(3, "queued"), (1, "dead"), (2, "succeeded")]:
         ProblematicMappingFactory.create(event=event, test_id=test_id, state=state)
     printed = StringIO()
@@ -210,7 +210,7 @@ def test_an_event_that_is_not_there_is_not_found(admin_client: Client, name: str
         ("product_id=99999999999999999999", "product_id.0"),
         ("status=broken", "status.0"),
         ("customer=%00", "customer"),
-        ("cursor=x", "cursor"),
+        ("cursor=*", "cursor"),
         ("min_age_days=-1", "min_age_days"),
         ("max_age_days=99999999999", "max_age_days"),
         ("products=1", "products"),
@@ -246,3 +246,18 @@ def test_the_words_the_api_publishes_are_the_words_that_are_stored() -> None:
         models.RetryJob.Status,
     ]
     assert [list(get_args(words)) for words in published] == [choices.values for choices in stored]
+
+
+@pytest.mark.parametrize("below", ["", "/{event}"])
+def test_what_the_caller_has_already_is_not_sent_again_while_nothing_changes(admin_client: Client, below: str) -> None:
+    event = ProblematicEventFactory.create()
+    address = EVENTS + below.format(event=event.pk)
+    tag = admin_client.get(address)["ETag"]
+    assert admin_client.get(address, headers={"If-None-Match": tag}).status_code == 304
+    ProblematicEvent.objects.update(occurrences=7)
+    assert admin_client.get(address, headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_all_events_are_counted_where_that_is_asked_for(admin_client: Client) -> None:
+    ProblematicEventFactory.create_batch(3)
+    assert admin_client.get(f"{EVENTS}?limit=1&count=true").json()["count"] == 3
