@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +13,11 @@ from django.db import connection
 from hypothesis import settings as hypothesis_settings
 
 from testio_site.postgres import pools
+
+if TYPE_CHECKING:
+    from pytest_django.live_server_helper import LiveServer
+
+    from tests.browser import Visitor
 
 hypothesis_settings.register_profile("desk", deadline=None)
 hypothesis_settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -56,6 +62,20 @@ def no_abandoned_connection() -> Iterator[None]:
             pools.close_pools()
             pytest.fail("a thread of this test ended without connection.close(); the pool will miss its connection")
         time.sleep(0.01)
+
+
+@pytest.fixture
+def visitor(monkeypatch: pytest.MonkeyPatch, live_server: "LiveServer") -> "Iterator[Visitor]":
+    """Somebody with a real browser; at the end no page may have complained of anything."""
+    from playwright.sync_api import expect  # most tests need no browser, which takes a while to import
+
+    from tests.browser import PATIENCE, Visitor, chromium
+
+    expect.set_options(timeout=PATIENCE)
+    with chromium(monkeypatch) as browser:
+        visitor = Visitor(browser, live_server.url)
+        yield visitor
+        assert visitor.complaints == []
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 Each query is written by the ORM; ``shell`` groups where one has to be grouped that is grouped already.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from django.db import connection, transaction
@@ -19,11 +19,24 @@ from django.db.models import (
 )
 
 from reports.figures import RATES, bug_counts, severity_score_of_bugs
+from reports.metrics.added import features_of_bugs, sums_of_bugs, testers_of_bugs
+from reports.metrics.bits import different_by_members
 from reports.metrics.dimensions import Subject
 from reports.metrics.facts import KEYS, Facts
 from reports.metrics.measures import Source
 from reports.metrics.query import Query
-from reports.metrics.shell import Numbers, Rows, different_records, groups_of_tests, spread, tests_by_devices
+from reports.metrics.shell import (
+    Numbers,
+    Rows,
+    Statement,
+    different,
+    different_records,
+    grouped,
+    little_memory,
+    merged,
+    spread,
+    statement_of,
+)
 
 
 def count(query: Query, facts: Facts) -> Numbers:
@@ -32,8 +45,8 @@ def count(query: Query, facts: Facts) -> Numbers:
     sources = dict.fromkeys(source for measure in query.asked for source in measure.sources)
     if query.dimensions and not facts.about_bugs and not facts.about_features:
         sources[Source.TESTS] = None  # so that a product without bugs has its row, with rates nobody knows
-    if {Source.TESTS, Source.BUGS} <= sources.keys() and facts.are_pairs and Subject.DEVICE not in facts.sets.subjects:
-        found.add(_pairs(query, facts, _wanted(query)))
+    if {Source.TESTS, Source.BUGS} <= sources.keys() and (together := _together(facts)):
+        found.add(together(query, facts, _wanted(query)))
         sources = {source: None for source in sources if source not in (Source.TESTS, Source.BUGS)}
     for source in sources:
         if source is Source.REPORTS:
@@ -65,16 +78,19 @@ def _tests(query: Query, facts: Facts) -> Numbers:
         return _sums(query, facts, facts.tests(), {"tests": Count("pk")})
     if facts.are_pairs:
         return _pairs(query, facts, ())
-    rows = [_with(each, "id") for each in _rows_of_tests(facts)]
-    rows.append(_with(facts.bugs().filter(test__isnull=False), "test_id"))
-    return _different("tests", query, facts, rows)
+    if facts.takes_all_bugs:
+        return _by_feature(query, facts, ())
+    parts = [_selected(query, each, "id") for each in _rows_of_tests(facts)]
+    parts.append(_selected(query, facts.bugs().filter(test__isnull=False), "test_id"))
+    return _different("tests", query, facts, parts)
 
 
 def _pairs(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
     """Tests by what their bugs are, and with ``names`` what those bugs add up to: from a row per group and test."""
-    rows = facts.pairs().annotate(counted=F("id"))
+    rows = facts.pairs()
     if Subject.DEVICE in facts.sets.subjects:
-        found = tests_by_devices(query, facts.sets, rows)
+        parts = list(filter(None, [_selected(query, rows, "id")]))
+        found = different_by_members(query, facts.sets, Subject.DEVICE, parts, "tests", overall=False)
     else:
         found = _pairs_of_values(query, rows, names)
     found = Numbers(spread(found.groups, facts.sets, Subject.PLATFORM), found.total)
@@ -83,13 +99,50 @@ def _pairs(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
 
 
 def _pairs_of_values(query: Query, rows: Rows, names: tuple[str, ...]) -> Numbers:
-    keys = KEYS[: len(query.dimensions)]
-    sums = {"tests": "count(*)", **{name: f"sum({name})" for name in names}}
     if names:
-        rows = rows.values(*keys, "counted").annotate(**{name: _aggregate(name, "found__") for name in names})
-    found = groups_of_tests(query, rows.values_list(*keys, "counted", *names), names, sums)
-    found.total = {name: sum(int(numbers[name]) for numbers in found.groups.values()) for name in names}
+        keys = KEYS[: len(query.dimensions)]
+        sums = {name: _aggregate(name, "found__") for name in names}
+        rows = rows.values(*keys, counted=F("id")).annotate(**sums)
+        statement = statement_of(rows.values_list(*keys, "counted", *names))
+    else:
+        statement = _selected(query, rows, "id")
+    if statement is None:
+        return _with_totals(Numbers(), names)
+    with little_memory():
+        return _tests_and_sums(query, statement if names else different(query, statement), names)
+
+
+def _by_feature(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
+    """Tests by the features they cover or have bugs on, and with ``names`` what those bugs add up to."""
+    covered = facts.tests(features=True).annotate(**{name: Value(0) for name in names})
+    found_by_bugs = sums_of_bugs(query, facts, {name: _aggregate(name) for name in names})
+    parts = [part for part in (_selected(query, covered, "id", names), found_by_bugs) if part]
+    found = _tests_and_sums(query, merged(query, parts, names), names) if parts else _with_totals(Numbers(), names)
+    found.groups = spread(found.groups, facts.sets, Subject.PLATFORM)
+    found.total["tests"] = facts.tests().count()  # each covers a feature, or none
     return found
+
+
+def _tests_and_sums(query: Query, rows: Statement, names: tuple[str, ...]) -> Numbers:
+    sums = {"tests": "count(*)", **_sums_of(names)}
+    return _with_totals(grouped(query, rows, ("counted", *names), sums), names)
+
+
+def _sums_of(names: Iterable[str]) -> dict[str, str]:
+    return {name: f"sum({name})::bigint" for name in names}
+
+
+def _with_totals(found: Numbers, names: Iterable[str]) -> Numbers:
+    """Of numbers that are about different records in each group."""
+    found.total = {name: sum(numbers[name] for numbers in found.groups.values()) for name in names}
+    return found
+
+
+def _together(facts: Facts) -> Callable[[Query, Facts, tuple[str, ...]], Numbers] | None:
+    """What counts tests and bugs in one go, where that can be done."""
+    if facts.are_pairs and Subject.DEVICE not in facts.sets.subjects:
+        return _pairs
+    return _by_feature if facts.takes_all_bugs and facts.about_features else None
 
 
 def _rows_of_tests(facts: Facts) -> list[Rows]:
@@ -100,35 +153,53 @@ def _rows_of_tests(facts: Facts) -> list[Rows]:
 
 
 def _testers(query: Query, facts: Facts) -> Numbers:
-    return _different("active_testers", query, facts, [_with(facts.bugs().filter(author__isnull=False), "author_id")])
+    if facts.takes_all_bugs and not facts.about_features:
+        part = testers_of_bugs(query, facts)
+    else:
+        part = _selected(query, facts.bugs().filter(author__isnull=False), "author_id")
+    return _different("active_testers", query, facts, [part])
 
 
 def _features(query: Query, facts: Facts) -> Numbers:
-    rows = [_with(facts.bugs().filter(feature__isnull=False), "feature_id")]
-    covered: list[Rows] = []
+    if facts.takes_all_bugs:
+        parts = [features_of_bugs(query, facts)]
+    else:
+        parts = [_selected(query, facts.bugs().filter(feature__isnull=False), "feature_id")]
+    covered: Rows | None = None
     if not facts.about_bugs:
-        covered = [facts.tests(features=True)]
+        covered = facts.tests(features=True)
     elif facts.admits_bare_tests:
-        covered = [facts.bare_tests(features=True)]
-    rows += [_with(each.filter(of_feature__isnull=False), "of_feature") for each in covered]
-    return _different("features_tested", query, facts, rows)
+        covered = facts.bare_features()
+    if covered is not None:
+        parts.append(_selected(query, covered.filter(of_feature__isnull=False), "of_feature"))
+    return _different("features_tested", query, facts, parts)
 
 
-def _with(rows: Rows, counted: str) -> Rows:
-    named: Rows = rows.annotate(counted=F(counted))
-    return named
+def _selected(query: Query, rows: Rows, counted: str, names: Iterable[str] = ()) -> Statement | None:
+    keys = KEYS[: len(query.dimensions)]
+    return statement_of(rows.annotate(counted=F(counted)).values_list(*keys, "counted", *names))
 
 
-def _different(name: str, query: Query, facts: Facts, parts: list[Rows]) -> Numbers:
+def _different(name: str, query: Query, facts: Facts, parts: list[Statement | None]) -> Numbers:
     """How many different ``counted`` there are in each group, and in all together."""
-    return different_records(query, facts.sets, parts, (), {name: "count(*)"})
+    possible = [part for part in parts if part]
+    if len(facts.sets.subjects) == 1:
+        return different_by_members(query, facts.sets, facts.sets.subjects[0], possible, name)
+    return different_records(query, facts.sets, possible, (), {name: "count(*)"})
 
 
 # -- bugs: sums
 
 
 def _bugs(query: Query, facts: Facts) -> Numbers:
-    return _sums(query, facts, facts.bugs(), {name: _aggregate(name) for name in _wanted(query)})
+    aggregates = {name: _aggregate(name) for name in _wanted(query)}
+    if not query.dimensions or not facts.takes_all_bugs:
+        return _sums(query, facts, facts.bugs(), aggregates)
+    rows = sums_of_bugs(query, facts, aggregates)
+    found = grouped(query, rows, ("test", *aggregates), _sums_of(aggregates)) if rows else Numbers()
+    found = _with_totals(found, aggregates)
+    found.groups = spread(found.groups, facts.sets, Subject.PLATFORM)
+    return found
 
 
 def _wanted(query: Query) -> tuple[str, ...]:
@@ -142,10 +213,12 @@ def _sums(query: Query, facts: Facts, rows: Rows, aggregates: Mapping[str, Count
     """Where every record is in one row, the total is the sum of the groups."""
     found = Numbers(total=dict.fromkeys(aggregates, 0))
     keys = KEYS[: len(query.dimensions)]
-    for row in rows.values(*keys).annotate(**aggregates) if keys else [rows.aggregate(**aggregates)]:
-        numbers = {name: row[name] or 0 for name in aggregates}
-        if keys:
-            found.groups[tuple(row[key] for key in keys)] = numbers
+    if not keys:
+        found.total = {name: number or 0 for name, number in rows.aggregate(**aggregates).items()}
+        return found
+    for row in rows.values(*keys).annotate(**aggregates).values_list(*keys, *aggregates):
+        numbers = {name: number or 0 for name, number in zip(aggregates, row[len(keys) :], strict=True)}
+        found.groups[row[: len(keys)]] = numbers
         for name, number in numbers.items():
             found.total[name] += number
     for subject in facts.sets.subjects:
@@ -169,8 +242,9 @@ def _reports(query: Query, facts: Facts, name: str) -> Numbers:
     number = Func(F("text"), template="(%(expressions)s)::numeric", output_field=DecimalField())
     sums = {"values": "count(value)", "sum": "sum(value)", "minimum": "min(value)", "maximum": "max(value)"}
     rows = rows.annotate(counted=F("id"), value=number)
+    statement = statement_of(rows.values_list(*KEYS[: len(query.dimensions)], "counted", "value"))
     named = {f"{kind}:{name}": aggregate for kind, aggregate in sums.items()}
-    return different_records(query, facts.sets, [rows], ("value",), named)
+    return different_records(query, facts.sets, [statement] if statement else [], ("value",), named)
 
 
 def _text_of_field(name: str) -> Func:

@@ -16,12 +16,11 @@ bug, tests without bugs are under ``(none)``; ``bugs`` by test platform are the 
 * A bug whose test was not read yet counts where nothing is asked of the test: its status, end and so on are ``(none)``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
 from django.db.models import (
-    BigIntegerField,
     DateField,
     Exists,
     F,
@@ -29,6 +28,7 @@ from django.db.models import (
     OuterRef,
     Q,
     QuerySet,
+    Subquery,
     Value,
 )
 from django.db.models.expressions import Combinable
@@ -36,33 +36,18 @@ from django.db.models.functions import Cast, Coalesce, Trunc
 
 from reports.metrics.dimensions import DIMENSIONS, Dimension, Kind, Subject
 from reports.metrics.query import Query, Range, read_value
+from reports.metrics.roots import BUGS, COVERED, PAIRS, TESTS, Root, under
 from reports.metrics.sets import COLUMNS, Sets
-from reports.metrics.values import NO_TEXT, NOTHING, renamed, stored_words, testing_type, within
+from reports.metrics.values import NO_SET, NO_TEXT, NOTHING, renamed, stored_words, testing_type, within
 from sync import wording
 from sync.access import Access, seen
-from sync.models import Bug, Product, Test
+from sync.models import Bug, Feature, Product, Test
 
 FEATURE = DIMENSIONS["feature"]
 _STATUS = DIMENSIONS["test_status"]
 
-_NO_SET = Value(0, BigIntegerField())
-
 #: The names of the columns that hold the values grouped by.
 KEYS = ("key0", "key1", "key2")
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """Where a queryset begins, and so how it comes to tests (``test``) and bugs (``bug``); None: not at all."""
-
-    test: str
-    bug: str | None
-    feature: str
-
-
-_BUGS = Root(test="test__", bug="", feature="feature_id")
-_TESTS = Root(test="", bug=None, feature="of_feature")
-_PAIRS = Root(test="", bug="found__", feature="found__feature_id")
 
 
 class Facts:
@@ -87,6 +72,11 @@ class Facts:
     @property
     def about_features(self) -> bool:
         return FEATURE in self.query.used
+
+    @property
+    def takes_all_bugs(self) -> bool:
+        """Whether nothing is asked of bugs, but to be grouped by feature, and each has a test."""
+        return not self.about_bugs and not self.admits_bare_bugs and FEATURE.name not in self.query.filters
 
     @property
     def about_bugs(self) -> bool:
@@ -124,16 +114,16 @@ class Facts:
             rows = rows.filter(test__missing_since=None, **self._of_products("of_product"))
         else:
             rows = rows.filter(test__isnull=False, test__missing_since=None, **self._of_products("test__product_id"))
-        return self._chosen(rows, _BUGS)
+        return self._chosen(rows, BUGS)
 
     def tests(self, *, features: bool = False) -> "QuerySet[Test, Any]":
-        """All tests, whatever their bugs; with ``features`` a row for each feature covered."""
-        return self._chosen(self._all_tests(features), _TESTS)
+        """All tests, whatever their bugs; with ``features`` a row for each feature covered, else without a feature."""
+        return self._chosen(self._all_tests(features), COVERED if features else TESTS)
 
     def pairs(self) -> "QuerySet[Test, Any]":
         """Tests with their bugs, or with nothing; where no bug is left out and features play no part."""
         found = FilteredRelation("bugs", condition=Q(bugs__missing_since=None))
-        return self._chosen(self._all_tests().alias(found=found), _PAIRS)
+        return self._chosen(self._all_tests().alias(found=found), PAIRS)
 
     def bare_tests(self, *, features: bool = False) -> "QuerySet[Test, Any]":
         """Tests without bugs; with ``features`` a row for each feature covered that no bug of the test is on."""
@@ -141,7 +131,23 @@ class Facts:
         if features:
             bugs = bugs.alias(on=Coalesce("feature_id", Value(0)))
             bugs = bugs.filter(on=Coalesce(OuterRef("of_feature"), Value(0)))
-        return self._chosen(self._all_tests(features).filter(~Exists(bugs)), _TESTS)
+        return self._chosen(self._all_tests(features).filter(~Exists(bugs)), COVERED if features else TESTS)
+
+    def bare_features(self) -> "QuerySet[Any, Any]":
+        """A row for each feature and group (``of_feature``) that ``bare_tests`` cover.
+
+        Where tests all are in one group, one test is enough of each feature, and is soon found if most tests count.
+        """
+        rows: QuerySet[Any, Any] = self.bare_tests(features=True)
+        if self._is_narrowed or not all(map(self.query.is_about_bugs, self.query.grouped)):
+            return rows
+        one = Subquery(rows.filter(of_feature=OuterRef("pk")).values(one=F("of_feature"))[:1])
+        return self._grouped(Feature.objects.order_by().annotate(of_feature=one), COVERED)
+
+    def bugs_of_tests(self) -> "QuerySet[Bug, Any]":
+        """The bugs of all tests, also of such as do not count; where ``takes_all_bugs``."""
+        rows = Bug.objects.filter(missing_since=None, test__isnull=False).order_by()
+        return rows.filter(test__in=self.tests().values("pk")) if self._is_narrowed else rows
 
     def unread_bugs(self) -> "QuerySet[Bug, Any]":
         """Bugs whose test was not read yet, of the customers and products in question; for a note."""
@@ -181,9 +187,17 @@ class Facts:
         moment = self._moment(root)
         if self.query.range and moment is not None:
             rows = rows.filter(within(self.query.range, moment))
+        return self._grouped(rows, root)
+
+    def _grouped(self, rows: "QuerySet[Any, Any]", root: Root) -> "QuerySet[Any, Any]":
         keys = {name: self._value(each, root) for name, each in zip(KEYS, self.query.grouped, strict=False)}
-        chosen: QuerySet[Any, Any] = rows.annotate(**keys)
-        return chosen
+        grouped: QuerySet[Any, Any] = rows.annotate(**keys)
+        return grouped
+
+    @property
+    def _is_narrowed(self) -> bool:
+        """Whether maybe few tests are left."""
+        return bool(self.query.filters or self.query.range) or self._products is not None
 
     # -- values and filters
 
@@ -191,7 +205,7 @@ class Facts:
         """The value of a dimension; '' (words, names) or NULL (else) means none."""
         path = self._path(dimension, root)
         if path is None and dimension.repeats:
-            return _NO_SET
+            return NO_SET
         if path is None:
             return NO_TEXT if dimension.kind in (Kind.WORD, Kind.NAME) else NOTHING[dimension.kind]
         if dimension.name == "bug_status":
@@ -199,10 +213,10 @@ class Facts:
         if dimension.name == "testing_type":
             return testing_type(path, f"{root.test}id")
         if dimension.repeats:
-            return Coalesce(path, _NO_SET)
-        if dimension.name == "product" and root is _BUGS and self.admits_bare_bugs:
+            return Coalesce(path, NO_SET)
+        if dimension.name == "product" and root is BUGS and self.admits_bare_bugs:
             return Coalesce(path, "product_id")
-        if dimension.name == "customer" and root is _BUGS and self.admits_bare_bugs:
+        if dimension.name == "customer" and root is BUGS and self.admits_bare_bugs:
             return Coalesce(path, "product__customer_id")
         if dimension.kind is Kind.PERIOD:
             return Cast(Trunc(path, dimension.path, tzinfo=UTC), DateField())
@@ -216,10 +230,10 @@ class Facts:
             return root.test + dimension.path
         if dimension.subject is Subject.FEATURE:
             return root.feature
-        return self._path_of_set(dimension.subject, root) if dimension.repeats else _under(root.bug, dimension.path)
+        return self._path_of_set(dimension.subject, root) if dimension.repeats else under(root.bug, dimension.path)
 
     def _path_of_set(self, subject: Subject, root: Root) -> str | None:
-        return _under(root.test if subject is Subject.PLATFORM else root.bug, COLUMNS[subject])
+        return under(root.test if subject is Subject.PLATFORM else root.bug, COLUMNS[subject])
 
     def _kept_sets(self, subject: Subject, root: Root) -> Q:
         """The condition that a row's set has a member that the filters keep."""
@@ -283,10 +297,6 @@ class Facts:
         if self.query.dated_by == "end_at":
             return f"{root.test}end_at"
         return None if root.bug is None else f"{root.bug}reported_at"
-
-
-def _under(prefix: str | None, path: str) -> str | None:
-    return None if prefix is None else prefix + path
 
 
 def _products(access: Access | None) -> "QuerySet[Product, Any] | None":

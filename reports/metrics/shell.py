@@ -50,34 +50,41 @@ def spread(groups: Groups, sets: Sets, subject: Subject) -> Groups:
     found: Groups = {}
     for key, numbers in groups.items():
         for member in values[key[places[0]]]:
-            _add(found, _filled(key, places, member), numbers)
+            add(found, filled(key, places, member), numbers)
     return found
 
 
-def _filled(key: Raw, places: Sequence[int], member: Member) -> Raw:
-    own = dict(zip(places, member, strict=True))
-    return tuple(own.get(place, value) for place, value in enumerate(key))
+def filled(key: Raw, places: Sequence[int], member: Member) -> Raw:
+    """The key with a member's values in these places."""
+    cells = list(key)
+    for place, value in zip(places, member, strict=True):
+        cells[place] = value
+    return tuple(cells)
 
 
-def _add(groups: Groups, key: Raw, numbers: Mapping[str, Any]) -> None:
-    known = groups.setdefault(key, dict.fromkeys(numbers, 0))
+def add(groups: Groups, key: Raw, numbers: Mapping[str, Any]) -> None:
+    """To what the group has already."""
+    known = groups.get(key)
+    if known is None:
+        groups[key] = dict(numbers)
+        return
     for name, number in numbers.items():
         known[name] += number
 
 
 def different_records(
-    query: Query, sets: Sets, parts: list[Rows], columns: tuple[str, ...], sums: Mapping[str, str]
+    query: Query, sets: Sets, parts: list[Statement], columns: tuple[str, ...], sums: Mapping[str, str]
 ) -> Numbers:
     """Sums over each group's different records, and over all different records together.
 
-    ``counted`` says which record a row is about, and ``columns`` follow from that.
+    Each part selects the keys, ``counted``, which says what record a row is about, and ``columns``, which follow from
+    that.
     """
     keys = KEYS[: len(query.dimensions)]
     selected = (*keys, "counted", *columns)
-    statements = [sql for part in parts if (sql := statement_of(part.values_list(*selected)))]
-    if not statements:
+    if not parts:
         return Numbers(total=dict.fromkeys(sums, 0))
-    facts, values = _different_rows(sets, statements, selected)
+    facts, values = _different_rows(sets, parts, selected)
     parts_of_shell = {
         "facts": facts,
         "selected": identifiers(selected),
@@ -87,7 +94,7 @@ def different_records(
         "empty": SQL("NULL, ") * len(keys),
         "figures": SQL(", ").join(map(SQL, sums.values())),
     }
-    shell = _GROUPS_AND_TOTAL if keys else _TOTAL
+    shell = SQL(_FACTS + (_GROUPS if keys else "") + _OVERALL)
     found = Numbers()
     for is_total, *cells in fetch(shell.format(**parts_of_shell), values):
         numbers = dict(zip(sums, cells[len(keys) :], strict=True))
@@ -132,34 +139,43 @@ def _table(values: Mapping[int, list[Member]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def groups_of_tests(query: Query, rows: Rows, columns: tuple[str, ...], sums: Mapping[str, str]) -> Numbers:
-    """Sums over the different tests of each group (``counted``); a test's rows differ already if there are columns.
-
-    Tests and their bugs are read in one order, so that finding what differs is a matter of looking at one test.
-    """
+def grouped(query: Query, rows: Statement, columns: Sequence[str], sums: Mapping[str, str]) -> Numbers:
+    """Sums over the rows of each group; they have the keys and ``columns``. Without a total."""
     keys = KEYS[: len(query.dimensions)]
-    statement = statement_of(rows)
-    if statement is None:
-        return Numbers()
-    shell = SQL("SELECT {keys}, {figures} FROM ({facts}) AS facts ({selected}) GROUP BY {keys}").format(
+    shell = SQL("SELECT {keys}, {figures} FROM ({rows}) AS facts ({selected}) GROUP BY {keys}").format(
         keys=identifiers(keys),
         figures=SQL(", ").join(map(SQL, sums.values())),
-        facts=SQL(statement[0]) if columns else _different_of_each_test(statement, keys),
-        selected=identifiers((*keys, "counted", *columns)),
+        rows=SQL(rows[0]),
+        selected=identifiers((*keys, *columns)),
     )
-    with _little_memory():
-        rows_found = fetch(shell, list(statement[1]))
-    return Numbers({row[: len(keys)]: dict(zip(sums, row[len(keys) :], strict=True)) for row in rows_found})
+    found = fetch(shell, list(rows[1]))
+    return Numbers({row[: len(keys)]: dict(zip(sums, row[len(keys) :], strict=True)) for row in found})
 
 
-def _different_of_each_test(statement: Statement, keys: Sequence[str]) -> Composed:
-    return SQL("SELECT DISTINCT ON ({order}) {selected} FROM ({rows}) AS rows ({selected}) ORDER BY {order}").format(
-        order=identifiers(("counted", *keys)), selected=identifiers((*keys, "counted")), rows=SQL(statement[0])
+def different(query: Query, rows: Statement) -> Statement:
+    """The keys and ``counted`` of the rows, each once: one test after the other, if they are read in this order."""
+    keys = KEYS[: len(query.dimensions)]
+    shell = SQL("SELECT DISTINCT ON ({order}) {selected} FROM ({rows}) AS rows ({selected}) ORDER BY {order}").format(
+        order=identifiers(("counted", *keys)), selected=identifiers((*keys, "counted")), rows=SQL(rows[0])
     )
+    return shell.as_string(), rows[1]
+
+
+def merged(query: Query, parts: list[Statement], names: Sequence[str]) -> Statement:
+    """The keys, ``counted`` and the sums of ``names`` over the rows of all parts, which have the same columns."""
+    keys = (*KEYS[: len(query.dimensions)], "counted")
+    sums = [SQL("sum({}::integer)").format(Identifier(name)) for name in names]  # of bigint it would be numeric, slow
+    shell = SQL("SELECT {selected} FROM ({rows}) AS rows ({columns}) GROUP BY {keys}").format(
+        selected=SQL(", ").join([identifiers(keys), *sums]),
+        rows=SQL(" UNION ALL ").join(SQL(sql) for sql, _ in parts),
+        columns=identifiers((*keys, *names)),
+        keys=identifiers(keys),
+    )
+    return shell.as_string(), tuple(value for _, own in parts for value in own)
 
 
 @contextmanager
-def _little_memory() -> Iterator[None]:
+def little_memory() -> Iterator[None]:
     """PostgreSQL sorts what is nearly in order instead of putting all of it into one table: that takes a third less."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW work_mem")
@@ -169,49 +185,9 @@ def _little_memory() -> Iterator[None]:
         cursor.execute(SQL("SET LOCAL work_mem = {}").format(before))
 
 
-def tests_by_devices(query: Query, sets: Sets, rows: Rows) -> Numbers:
-    """How many tests there are in each group, where devices are among what is grouped by.
-
-    A test's devices are those of its bugs: a string of bits, one for each value there is, and few different strings.
-    """
-    places, values = sets.places(Subject.DEVICE), sets.values(Subject.DEVICE)
-    members = sorted({member for some in values.values() for member in some})
-    bits = {member: 1 << place for place, member in enumerate(members)}
-    masks = [f"{sum(bits[member] for member in some):0{len(members)}b}" for some in values.values()]
-    keys = KEYS[: len(query.dimensions)]
-    others = [key for place, key in enumerate(keys) if place not in places]
-    statement = statement_of(rows.values_list(*keys, "counted"))
-    if statement is None:
-        return Numbers()
-    shell = _TESTS_BY_BITS.format(
-        rows=SQL(statement[0]),
-        selected=identifiers((*keys, "counted")),
-        number=Identifier(keys[places[0]]),
-        others=SQL("").join(SQL("{}, ").format(Identifier(key)) for key in others),
-    )
-    found = Numbers()
-    for *cells, mask, tests in fetch(shell, [*statement[1], list(values), masks]):
-        own = dict(zip(others, cells, strict=True))
-        key = tuple(own.get(name) for name in keys)
-        for place, bit in enumerate(reversed(mask)):
-            if bit == "1":
-                _add(found.groups, _filled(key, places, members[place]), {"tests": tests})
-    return found
-
-
-_TESTS_BY_BITS = SQL(
-    "SELECT {others}mask, count(*) FROM ("
-    "SELECT {others}counted, bit_or(bits) AS mask FROM ({rows}) AS rows ({selected}) "
-    "JOIN unnest(%s::bigint[], %s::varbit[]) AS sets (number, bits) ON number = {number} GROUP BY {others}counted"
-    ") AS tests GROUP BY {others}mask"
-)
-
-
-_FACTS = "WITH facts ({selected}) AS MATERIALIZED ({facts}) "
-_OVERALL = "SELECT TRUE, {empty}{figures} FROM (SELECT DISTINCT {record} FROM facts) AS each"
-_TOTAL = SQL(_FACTS + _OVERALL)
+_FACTS = "WITH facts ({selected}) AS ({facts}) "
 _GROUPS = "SELECT FALSE, {named}{figures} FROM facts GROUP BY {keys} UNION ALL "
-_GROUPS_AND_TOTAL = SQL(_FACTS + _GROUPS + _OVERALL)
+_OVERALL = "SELECT TRUE, {empty}{figures} FROM (SELECT DISTINCT {record} FROM facts) AS each"
 
 
 def identifiers(columns: Iterable[str]) -> Composed:

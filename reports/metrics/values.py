@@ -10,6 +10,7 @@ from reports.metrics.query import Range
 from sync import wording
 
 NO_TEXT = Value("", TextField())
+NO_SET = Value(0, BigIntegerField())
 
 
 def within(days: Range, path: str) -> Q:

@@ -1,4 +1,4 @@
-"""The index that figures are read from holds the bugs of a test by feature: its different ones come one after the other."""
+"""The index that figures are read from has the bugs of a test by feature, so that each of its features is met once."""
 
 from django.db import migrations, models
 

@@ -1,67 +1,32 @@
 """The pages of problems as a person has them: in a browser, with a mouse, against the simulated TestIO."""
 
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import Event
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connections
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
 from problematic.models import EventStatus, ProblematicEvent
 from sync.models import Bug, Test
 from sync.sandbox import SandboxServer, World
-
-#: Milliseconds; nothing takes that long unless it fails.
-PATIENCE = 30_000
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+from tests.browser import PATIENCE, Visitor
 
 Open = Callable[..., Page]
 
 
 @pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.fail(f"This test needs a browser: install Chromium, so that one of {', '.join(NAMES)} can be started.")
-    # Playwright keeps an event loop running in this thread, which Django takes for asynchronous code.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield started
-        started.close()
-        connections.close_all()  # for the same reason this thread has had connections of its own in here
-
-
-@pytest.fixture
-def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
-    """Opens an address as a user who may do everything; no script of a page may fail."""
+def open_page(visitor: Visitor) -> Open:
+    """Opens an address as a user who may do everything."""
     user = User.objects.create(username="maria", is_staff=True, is_superuser=True)
-    client = Client()
-    client.force_login(user)
-    session = client.cookies["sessionid"].value
-    failures: list[str] = []
 
     def opened(address: str, width: int = 1280) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900})
-        context.set_default_timeout(PATIENCE)
-        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-        page = context.new_page()
-        page.on("pageerror", lambda error: failures.append(str(error)))
-        page.goto(f"{live_server.url}{address}")
+        page = visitor.page(user, width=width)
+        page.goto(address)
         return page
 
-    expect.set_options(timeout=PATIENCE)
-    yield opened
-    assert failures == []
+    return opened
 
 
 def _message(page: Page, text: str) -> None:

@@ -1,30 +1,22 @@
 """Triage by keyboard alone, in a browser, against the simulated TestIO. Nothing here clicks."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
-from pytest_django.live_server_helper import LiveServer
 
 from problematic.models import EventStatus, ProblematicEvent
 from sync.models import Bug, Test
 from sync.sandbox import World
-from tests.browser import PATIENCE, Visitor, chromium
+from tests.browser import Visitor
 from tests.problematic.factories import ProblematicEventFactory
 
 LIST = "/admin/problematic/problematicevent/"
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch, live_server: LiveServer) -> Iterator[Page]:
-    """Of a user who may do everything; no script of a page may fail, and no policy be broken."""
-    user = User.objects.create(username="maria", is_staff=True, is_superuser=True)
-    expect.set_options(timeout=PATIENCE)
-    with chromium(monkeypatch) as browser:
-        visitor = Visitor(browser, live_server.url)
-        yield visitor.page(user)
-    assert visitor.complaints == []
+def page(visitor: Visitor) -> Page:
+    """Of a user who may do everything."""
+    return visitor.page(User.objects.create(username="maria", is_staff=True, is_superuser=True))
 
 
 def press(page: Page, *keys: str) -> None:

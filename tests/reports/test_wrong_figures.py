@@ -230,3 +230,20 @@ def test_figures_read_neither_payloads_nor_texts(django_assert_max_num_queries: 
     with django_assert_max_num_queries(12) as captured:
         answer(Query(("tests", "bugs", "rejection"), ("product", "severity", "platform")), None)
     assert [each["sql"] for each in captured if '"raw"' in each["sql"] or '"goal"' in each["sql"]] == []
+
+
+def test_of_a_hundred_and_fifty_browsers_each_has_its_own_tests_features_and_testers() -> None:
+    browsers = [f"Browser {number:03}" for number in range(150)]
+    test = TestFactory.create()
+    other = TestFactory.create(product=test.product)
+    feature = FeatureFactory.create(product=test.product)
+    tester = PersonFactory.create(customer=test.product.customer)
+    everywhere = BugFactory.create(test=test, feature=feature, author=tester)
+    BugDeviceFactory.create(bug=everywhere, browsers=browsers)
+    BugDeviceFactory.create(bug=BugFactory.create(test=test, author=tester), browsers=browsers[:1])
+    BugDeviceFactory.create(bug=BugFactory.create(test=other, feature=feature, author=tester), browsers=browsers[61:64])
+    one_each = dict.fromkeys(browsers, 1)
+    assert figures("tests", "browser") == one_each | dict.fromkeys(browsers[61:64], 2) | {"total": 2}
+    assert figures("features_tested", "browser") == one_each | {"total": 1}
+    assert figures("active_testers", "browser") == one_each | {"total": 1}
+    assert figures("bugs", "browser") == one_each | dict.fromkeys((browsers[0], *browsers[61:64]), 2) | {"total": 3}

@@ -1,28 +1,15 @@
 """The main screens with real data of a simulated company, as axe-core judges them: light, dark and on a phone."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import expect
-from pytest_django.live_server_helper import LiveServer
 
 from sync.models import SyncEvent
 from sync.sandbox import SandboxServer
 from tests.accessibility import serious_findings
-from tests.browser import PATIENCE, Visitor, chromium
+from tests.browser import Visitor
 from tests.screens import SCREENS
 from tests.sync.support import make_customer, sync, world_of
-
-
-@pytest.fixture
-def visitor(monkeypatch: pytest.MonkeyPatch, live_server: LiveServer) -> Iterator[Visitor]:
-    """In a real browser; no page may complain on its console."""
-    expect.set_options(timeout=PATIENCE)
-    with chromium(monkeypatch) as browser:
-        visitor = Visitor(browser, live_server.url)
-        yield visitor
-        assert visitor.complaints == []
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -6,11 +5,8 @@ from django.contrib.auth.models import Permission, User
 from django.db.models import Q
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import expect
-from pytest_django.live_server_helper import LiveServer
 
 from sync.models import Customer
-from tests.browser import PATIENCE, Visitor, chromium
 from tests.factories import CustomerFactory
 from tests.reports.pages.scenes import Scene, stage
 
@@ -27,16 +23,6 @@ def reader(db: None) -> Client:
 def scene(db: None) -> Scene:
     """A product with two tests that ended lately and their bugs."""
     return stage(CustomerFactory.create(name="acme"), ended=timezone.now() - timedelta(days=3))
-
-
-@pytest.fixture
-def visitor(monkeypatch: pytest.MonkeyPatch, live_server: LiveServer) -> Iterator[Visitor]:
-    """In a real browser; no page may complain on its console."""
-    expect.set_options(timeout=PATIENCE)
-    with chromium(monkeypatch) as browser:
-        visitor = Visitor(browser, live_server.url)
-        yield visitor
-        assert visitor.complaints == []
 
 
 @pytest.fixture

@@ -8,24 +8,13 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import expect
 from pytest_django import Settings
-from pytest_django.live_server_helper import LiveServer
 
 from sync.models import SyncEvent
 from sync.models.status import Status
 from sync.sandbox import SandboxServer
-from tests.browser import PATIENCE, Visitor, chromium
+from tests.browser import PATIENCE, Visitor
 from tests.factories import SyncEventFactory
 from tests.sync.support import make_customer, world_of
-
-
-@pytest.fixture
-def visitor(monkeypatch: pytest.MonkeyPatch, live_server: LiveServer) -> Iterator[Visitor]:
-    """In a real browser; no page may complain on its console."""
-    expect.set_options(timeout=PATIENCE)
-    with chromium(monkeypatch) as browser:
-        visitor = Visitor(browser, live_server.url)
-        yield visitor
-        assert visitor.complaints == []
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 from pytest_django import Settings
-from pytest_django.live_server_helper import LiveServer
 
 from sync.models import Customer, SyncEvent
 from sync.sandbox import SandboxServer, World
-from tests.browser import PATIENCE, Visitor, chromium
+from tests.browser import PATIENCE, Visitor
 from tests.sync.support import make_customer, sync, world_of
 
 PASSWORD = "correct horse battery"
@@ -27,16 +26,6 @@ def world() -> World:
 def sandbox(world: World) -> Iterator[SandboxServer]:
     with SandboxServer(world) as server:
         yield server
-
-
-@pytest.fixture
-def visitor(monkeypatch: pytest.MonkeyPatch, live_server: LiveServer) -> Iterator[Visitor]:
-    """In a real browser; no page may complain on its console."""
-    expect.set_options(timeout=PATIENCE)
-    with chromium(monkeypatch) as browser:
-        visitor = Visitor(browser, live_server.url)
-        yield visitor
-        assert visitor.complaints == []
 
 
 @pytest.fixture

@@ -1,0 +1,60 @@
+"""What its bugs add to a test, where all of them count whatever they are: put together per test (and feature) first.
+
+An index has the bugs in this order, so that it takes no table in memory, and far fewer rows are left to be grouped by
+what the tests are. Each function selects the keys of ``facts`` and what its docstring says; None: nothing can be found.
+"""
+
+from collections.abc import Mapping
+
+from django.db.models import Count, Sum
+from psycopg.sql import SQL
+
+from reports.metrics.facts import KEYS, Facts
+from reports.metrics.query import Query
+from reports.metrics.shell import Rows, Statement, identifiers, statement_of
+
+
+def features_of_bugs(query: Query, facts: Facts) -> Statement | None:
+    """The feature."""
+    pairs = facts.bugs_of_tests().filter(feature__isnull=False).values_list("test_id", "feature_id").distinct()
+    return _joined(query, facts, pairs, ("feature",), ("feature",))
+
+
+def testers_of_bugs(query: Query, facts: Facts) -> Statement | None:
+    """The tester. Not by feature."""
+    pairs = facts.bugs_of_tests().filter(author__isnull=False).values_list("test_id", "author_id")
+    return _joined(query, facts, pairs, ("tester",), ("tester",))
+
+
+def sums_of_bugs(query: Query, facts: Facts, aggregates: Mapping[str, Count | Sum]) -> Statement | None:
+    """The test, and the aggregates of its bugs."""
+    by = ("test_id", "feature_id") if facts.about_features else ("test_id",)
+    pairs = facts.bugs_of_tests().values(*by).annotate(**aggregates).values_list(*by, *aggregates)
+    columns = ("feature", *aggregates) if facts.about_features else (*aggregates,)
+    return _joined(query, facts, pairs, columns, ("test", *aggregates))
+
+
+def _joined(
+    query: Query, facts: Facts, pairs: Rows, columns: tuple[str, ...], selected: tuple[str, ...]
+) -> Statement | None:
+    """``pairs`` have a test and ``columns``."""
+    keys = KEYS[: len(query.dimensions)]
+    tests, of_tests = statement_of(facts.tests().values_list(*keys, "id")), statement_of(pairs)
+    if tests is None or of_tests is None:
+        return None
+    named = ["feature" if name == "feature" else key for name, key in zip(query.dimensions, keys, strict=True)]
+    shell = _JOINED.format(
+        selected=identifiers((*named, *selected)),
+        tests=SQL(tests[0]),
+        of_test=identifiers((*keys, "test")),
+        pairs=SQL(of_tests[0]),
+        of_pair=identifiers(("of_test", *columns)),
+    )
+    return shell.as_string(), (*tests[1], *of_tests[1])
+
+
+# OFFSET has what tests are grouped by, such as their week, made once for each test, not for each of its bugs.
+_JOINED = SQL(
+    "SELECT {selected} FROM ({tests} OFFSET 0) AS tests ({of_test}) JOIN ({pairs}) AS pairs ({of_pair}) "
+    "ON of_test = test"
+)

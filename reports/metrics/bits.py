@@ -1,0 +1,85 @@
+"""Different records by the devices (platforms) of their sets, without a row for each of those.
+
+What is counted has many sets (a test those of all its bugs), and its group is every device in any of them: a bit for
+each device there is, joined with OR. Of strings of bits there are few, so that only those are taken apart, in Python.
+"""
+
+from collections.abc import Sequence
+
+from psycopg.sql import SQL, Identifier
+
+from reports.metrics.dimensions import Subject
+from reports.metrics.facts import KEYS
+from reports.metrics.query import Query
+from reports.metrics.sets import Member, Sets
+from reports.metrics.shell import Numbers, Raw, Statement, add, fetch, filled, identifiers
+
+#: In one bigint, and none of them its sign. PostgreSQL hashes numbers, but must sort strings of bits to group by them.
+_BITS = 62
+
+
+def different_by_members(
+    query: Query, sets: Sets, subject: Subject, parts: list[Statement], name: str, *, overall: bool = True
+) -> Numbers:
+    """How many different ``counted`` there are in each group, and (``overall``) in all together.
+
+    The sets of another subject stay numbers.
+    """
+    places, values = sets.places(subject), sets.values(subject)
+    members = sorted({member for some in values.values() for member in some})
+    words, table = _table(values, members)
+    keys = KEYS[: len(query.dimensions)]
+    others = [key for place, key in enumerate(keys) if place not in places]
+    if not parts or not members:
+        return Numbers(total={name: 0})
+    shell = SQL(_GROUPS + _TOTAL if overall else _GROUPS).format(
+        rows=SQL(" UNION ALL ").join(SQL(sql) for sql, _ in parts),
+        selected=identifiers((*keys, "counted")),
+        number=Identifier(keys[places[0]]),
+        types=SQL(", ").join([SQL("%s::bigint[]")] * len(table)),
+        words=identifiers(words),
+        unions=SQL(", ").join(SQL("bit_or({word}) AS {word}").format(word=Identifier(word)) for word in words),
+        others=SQL("").join(SQL("{}, ").format(Identifier(key)) for key in others),
+        empty=SQL("NULL, ") * (len(others) + len(words)),
+    )
+    found = Numbers()
+    taken: dict[Raw, list[Member]] = {}
+    for is_total, *cells, number in fetch(shell, [value for _, own in parts for value in own] + table):
+        if is_total:
+            found.total = {name: number}
+            continue
+        mask = tuple(cells[len(others) :])
+        if mask not in taken:
+            taken[mask] = [members[place] for place in _places(mask)]
+        own = dict(zip(others, cells, strict=False))
+        key = tuple(own.get(each) for each in keys)
+        for member in taken[mask]:
+            add(found.groups, filled(key, places, member), {name: number})
+    return found
+
+
+def _table(values: dict[int, list[Member]], members: Sequence[Member]) -> tuple[list[str], list[list[int]]]:
+    """The names of the words of bits; the numbers of the sets that have members, and each word of theirs."""
+    bits = {member: 1 << place for place, member in enumerate(members)}
+    masks = {number: sum(bits[member] for member in some) for number, some in values.items() if some}
+    shifts = range(0, len(members), _BITS)
+    table = [[mask >> shift & (1 << _BITS) - 1 for mask in masks.values()] for shift in shifts]
+    return [f"word{shift}" for shift in shifts], [list(masks), *table]
+
+
+def _places(words: Sequence[int]) -> list[int]:
+    """Where bits are set."""
+    return [
+        number * _BITS + place
+        for number, word in enumerate(words)
+        for place, bit in enumerate(reversed(f"{word:b}"))
+        if bit == "1"
+    ]
+
+
+_GROUPS = (
+    "WITH facts AS (SELECT {others}counted, {unions} FROM ({rows}) AS rows ({selected}) "
+    "JOIN unnest({types}) AS sets (number, {words}) ON number = {number} GROUP BY {others}counted) "
+    "SELECT FALSE, {others}{words}, count(*) FROM facts GROUP BY {others}{words}"
+)
+_TOTAL = " UNION ALL SELECT TRUE, {empty}count(*) FROM (SELECT DISTINCT counted FROM facts) AS each"
