@@ -28,17 +28,20 @@ def problems(who: Access, *, product_ids: Collection[int] | None = None, limit: 
     events = seen(ProblematicEvent.objects.open(), who, "product__customer")
     if product_ids is not None:
         events = events.filter(product__in=product_ids)
-    mapped = ProblematicMapping.objects.filter(event=OuterRef("pk")).order_by().values("event").annotate(n=Count("pk"))
-    rows = (
-        events.select_related("product").defer("product__raw", "product__search").order_by("first_seen_at", "event_id")
-    )
-    counted: QuerySet[Any] = rows.annotate(
-        mapped=Coalesce(Subquery(mapped.values("n")), 0),
+    counted: QuerySet[Any] = with_mapped(events.order_by("first_seen_at", "event_id")).annotate(
         open=Window(Count("pk")),
         hidden=Window(Sum(F("last_position") - F("first_position") + 1)),
     )
     found = list(counted[:limit])
     return Problems(found, found[0].open, found[0].hidden) if found else Problems([], 0, 0)
+
+
+def with_mapped(events: "QuerySet[Any]") -> "QuerySet[Any]":
+    """Each with its product and ``mapped``: how many test ids are mapped to it."""
+    mapped = ProblematicMapping.objects.filter(event=OuterRef("pk")).order_by().values("event").annotate(n=Count("pk"))
+    rows = events.select_related("product").defer("product__raw", "product__search")
+    counted: QuerySet[Any] = rows.annotate(mapped=Coalesce(Subquery(mapped.values("n")), 0))
+    return counted
 
 
 @dataclass(frozen=True, slots=True)

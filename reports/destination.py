@@ -17,7 +17,8 @@ class CannotWrite(Exception):
 
 
 def refuse(output: str, *, overwrite: bool) -> None:
-    """Raises ``CannotWrite`` for a file that is there already, a folder, or a folder that is not there."""
+    """Raises ``CannotWrite`` for a file that is there already, what is no plain file (a folder, a device, a link, which
+    would be replaced), or a folder that is not there."""
     if output == STANDARD_OUTPUT:
         return
     path = Path(output)
@@ -25,6 +26,8 @@ def refuse(output: str, *, overwrite: bool) -> None:
         raise CannotWrite(f"{output} is a folder. Name a file in it.")
     if not path.parent.is_dir():
         raise CannotWrite(f"There is no folder {path.parent}. Make it first, or write somewhere else.")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise CannotWrite(f"{output} is no plain file and is not replaced. Name another, or - for standard output.")
     if path.exists() and not overwrite:
         raise CannotWrite(f"{output} is there already. Say --force to replace it, or name another file.")
 

@@ -46,6 +46,8 @@ def _table(found: Answer) -> Table:
         [*(cell.label for cell in row.cells), *_figures(found, row.values, None if is_timed else row.previous)]
         for row in found.rows
     ]
+    if not query.dimensions:  # then the totals are the figures
+        rows = [[*_figures(found, found.totals, found.previous_totals)]]
     return Table(
         "metrics",
         "Figures",

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 def exposure(**_: Any) -> list[CheckMessage]:
     """A check as Django asks for it (registered by ``testio_site.apps``)."""
-    return [*_encryption(), *_private_addresses()]
+    return [*_encryption(), *_private_addresses(), *_contact()]
 
 
 def say_loudly() -> None:
@@ -41,3 +41,11 @@ def _private_addresses() -> list[CheckMessage]:
     hint = "Leave TESTIO_ALLOW_PRIVATE_ADDRESSES out unless TestIO is reached through your own network."
     sentence = "Whoever may edit customers can have the site call addresses inside your network."
     return [checks.Warning(sentence, hint, id="desk.W002")]
+
+
+def _contact() -> list[CheckMessage]:
+    if settings.DESK_SECURITY_CONTACT or settings.DESK_IS_FOR_THIS_MACHINE:
+        return []
+    hint = "Name an address or a page in DESK_SECURITY_CONTACT."
+    sentence = "Nobody learns from /.well-known/security.txt whom to tell of a hole in this site."
+    return [checks.Info(sentence, hint, id="desk.I002")]

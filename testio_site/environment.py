@@ -157,7 +157,8 @@ def _filled(secret: SecretStr) -> SecretStr:
 
 def _strong(secret: SecretStr) -> SecretStr:
     key = secret.get_secret_value()
-    if len(key) < 50 or len(set(key)) < 10 or key.startswith("django-insecure-"):
+    is_repeated = (key + key).find(key, 1) < len(key)  # a phrase, written again and again
+    if len(key) < 50 or len(set(key)) < 10 or is_repeated or key.startswith("django-insecure-"):
         raise ValueError(
             "must be at least 50 characters, at least 10 different ones, and made by chance; "
             "leave it out to have one made and kept in DATA_DIR"

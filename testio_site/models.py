@@ -108,6 +108,8 @@ class AuditEntry(models.Model):
         LOGIN = "login"
         FAILED = "failed_login", "Failed login"
         LOGOUT = "logout"
+        ACCOUNT = "account", "Own account"
+        REFUSED = "refused"
         OTHER = "other", "Other request"
 
     at = models.DateTimeField(db_default=Now())

@@ -123,6 +123,8 @@ TEMPLATES = [
     },
 ]
 
+MESSAGE_STORAGE = "testio_site.operating.audit.told.Told"
+
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "reports:overview"
 LOGOUT_REDIRECT_URL = "login"

@@ -15,6 +15,10 @@ from django.db import connection
 #: What is refused at the door from one address, each minute: enough for a mistake, too little to keep at it.
 FAILURES_PER_MINUTE: Final = 60
 
+#: Logins tried from one address in a quarter of an hour, by whatever names: an office's morning, not a guesser's night.
+LOGINS: Final = 100
+LOGINS_WINDOW: Final = 900.0
+
 _MINUTE: Final = 60.0
 
 # The clock and not the transaction's time: a statement may have waited for another one on the same row. The first call
@@ -63,10 +67,16 @@ def count_failure(address: str) -> None:
         raise TooManyCalls(sentence, seconds)
 
 
-def _take(caller: str, allowed: int) -> int:
-    """0 when the call may go ahead, or else the seconds until it may."""
-    step = _MINUTE / allowed
-    values: dict[str, str | float] = {"caller": caller, "step": step, "room": _MINUTE - step}
+def admit_login(address: str) -> None:
+    """Count a login that is tried. Raises ``TooManyCalls``."""
+    if seconds := _take(f"login {address}", LOGINS, LOGINS_WINDOW):
+        raise TooManyCalls(f"Too many logins from this address. Try again in {seconds} seconds.", seconds)
+
+
+def _take(caller: str, allowed: int, window: float = _MINUTE) -> int:
+    """0 when the call may go ahead, or else the seconds until it may. ``allowed`` in ``window`` seconds."""
+    step = window / allowed
+    values: dict[str, str | float] = {"caller": caller, "step": step, "room": window - step}
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, values)
         if cursor.fetchone() == (1,):

@@ -17,6 +17,7 @@ from qrcode.main import QRCode
 
 from testio_site.entrance import guard, second_factor
 from testio_site.entrance.forms import CodeForm
+from testio_site.operating.audit import trail
 
 WRONG = "This is not the code of this moment. Wait for the next one, then type it in."
 
@@ -45,6 +46,7 @@ def _confirmed(request: HttpRequest, user: User, form: CodeForm) -> HttpResponse
     if codes is None:
         form.add_error("code", WRONG)
         return _page(request, user, form, is_on=False)
+    trail.record(request, trail.Kind.ACCOUNT, "Switched on two-factor login.")
     return _page(request, user, CodeForm(help_text=_hint(is_on=True)), is_on=True, codes=codes)
 
 
@@ -55,9 +57,11 @@ def _changed(request: HttpRequest, user: User, form: CodeForm) -> HttpResponse:
         return _page(request, user, form, is_on=True)
     if "off" in request.POST:
         second_factor.switch_off(request, user)
+        trail.record(request, trail.Kind.ACCOUNT, "Switched off two-factor login.")
         messages.success(request, "Two-factor login is switched off. Your password alone lets you in.")
         return HttpResponseRedirect(reverse("second-factor"))
     codes = second_factor.renew_recovery_codes(user)
+    trail.record(request, trail.Kind.ACCOUNT, "Made new recovery codes.")
     return _page(request, user, CodeForm(help_text=_hint(is_on=True)), is_on=True, codes=codes)
 
 

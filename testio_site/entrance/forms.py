@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import forms as auth
+from django.core.validators import MaxLengthValidator
 
 _ATTRIBUTES = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false", "maxlength": "40"}
 
@@ -19,6 +20,8 @@ class LoginForm(auth.AuthenticationForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Django tells only the browser: a longer name is nobody's, and too long to be counted as a guess.
+        self.fields["username"].validators.append(MaxLengthValidator(150))
         _dressed(self)
 
 

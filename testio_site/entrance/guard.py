@@ -37,7 +37,18 @@ def count_failure(request: HttpRequest, username: str) -> None:
 def locked_out(request: HttpRequest, _: HttpResponse | None, credentials: Credentials | None) -> HttpResponse:
     """The page for those who guessed too often: 429, with the seconds until they may try again."""
     wait = _wait(request, (credentials or {}).get("username"))
-    context = {"minutes": ceil(wait / 60), "failures": settings.AXES_FAILURE_LIMIT}
+    failures = f"After {settings.AXES_FAILURE_LIMIT} wrong passwords or codes, logging in with this name from this"
+    advice = "or ask an administrator to delete its entry under Access attempts."
+    return _too_many(request, wait, f"{failures} address is locked.", advice)
+
+
+def too_many_from_here(request: HttpRequest, wait: int) -> HttpResponse:
+    """The page for an address that tried too many names; ``wait``: seconds until another one is heard."""
+    return _too_many(request, wait, "There were too many logins from this address.", "or log in from another one.")
+
+
+def _too_many(request: HttpRequest, wait: int, reason: str, advice: str) -> HttpResponse:
+    context = {"minutes": ceil(wait / 60), "reason": reason, "advice": advice}
     response = render(request, "429.html", context, status=429)
     response.headers["Retry-After"] = str(wait)
     return response

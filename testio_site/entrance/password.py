@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 
 from testio_site.entrance import guard
 from testio_site.entrance.forms import PasswordForm
+from testio_site.operating.audit import trail
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -33,6 +34,7 @@ class ChangePassword(PasswordChangeView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, "Your password is changed. Other sessions of yours are logged out.")
+        trail.record(self.request, trail.Kind.ACCOUNT, "Changed their password.")
         return super().form_valid(form)
 
     def form_invalid(self, form: Any) -> HttpResponse:

@@ -24,8 +24,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 from django_otp import login as remember_device
 
+from testio_site import throttle
 from testio_site.entrance import guard, second_factor
 from testio_site.entrance.forms import CodeForm, LoginForm
+from testio_site.throttle import TooManyCalls
 
 if TYPE_CHECKING:  # generic to mypy only
     CodeView = FormView[CodeForm]
@@ -51,6 +53,13 @@ class Enter(LoginView):
         # Whoever the admin sends here although they are logged in would be sent back and forth.
         may_go_on = admin.site.has_permission(request) if self.for_admin else request.user.is_authenticated
         return HttpResponseRedirect(self.get_success_url()) if may_go_on else super().get(request, *args, **kwargs)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            throttle.admit_login(guard.client_address(request) or "")
+        except TooManyCalls as error:
+            return guard.too_many_from_here(request, error.retry_after)
+        return super().post(request, *args, **kwargs)
 
     def get_default_redirect_url(self) -> str:
         return _front(cast("User", self.request.user), for_admin=self.for_admin)

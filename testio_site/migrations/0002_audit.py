@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('kind', models.CharField(choices=[('triage', 'Triage'), ('sync', 'Sync'), ('change', 'Change'), ('token', 'API token'), ('report', 'Report schedule'), ('login', 'Login'), ('failed_login', 'Failed login'), ('logout', 'Logout'), ('other', 'Other request')], max_length=12)),
+                ('kind', models.CharField(choices=[('triage', 'Triage'), ('sync', 'Sync'), ('change', 'Change'), ('token', 'API token'), ('report', 'Report schedule'), ('login', 'Login'), ('failed_login', 'Failed login'), ('logout', 'Logout'), ('account', 'Own account'), ('refused', 'Refused'), ('other', 'Other request')], max_length=12)),
                 ('name', models.CharField(blank=True, help_text="The user's name then; empty for the command line.", max_length=150)),
                 ('what', models.TextField()),
                 ('customer_name', models.CharField(blank=True, max_length=63)),

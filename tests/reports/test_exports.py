@@ -77,6 +77,11 @@ def test_no_text_becomes_a_formula_of_a_csv(formula: str) -> None:
     assert csv_rows(written(texts(formula), "csv"))[1] == [f"'{formula}"]
 
 
+def test_nor_does_the_name_of_a_column() -> None:
+    asked = Table("n", "N", [Column("=1+1", "What?", Kind.INTEGER)], [[1]])
+    assert csv_rows(written(document(asked), "csv"))[0] == ["'=1+1"]
+
+
 def test_a_negative_number_stays_a_number() -> None:
     numbers = Table("n", "N", [Column("n", "N", Kind.INTEGER)], [[-5]])
     assert csv_rows(written(document(numbers), "csv"))[1] == ["-5"]

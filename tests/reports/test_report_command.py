@@ -68,6 +68,25 @@ def test_a_file_is_replaced_only_on_demand(tmp_path: Path) -> None:
     assert path.read_text().startswith("id,")
 
 
+def test_what_is_no_plain_file_is_never_replaced(tmp_path: Path) -> None:
+    pipe, link, target = tmp_path / "pipe", tmp_path / "link", tmp_path / "target"
+    target.write_text("mine")
+    os.mkfifo(pipe)
+    link.symlink_to(target)
+    for path in (pipe, link):
+        refused = report("run", "bugs", "--format", "csv", "--output", str(path), "--force")
+        assert (refused.code, "is no plain file" in refused.stderr) == (1, True)
+    assert (pipe.is_fifo(), link.is_symlink(), target.read_text()) == (True, True, "mine")
+
+
+def test_figures_without_a_dimension_are_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "figures.csv"
+    asked = ("--parameter", "measure=bugs", "--parameter", "measure=tests")
+    assert report("run", "metrics", *asked, "--format", "csv", "--output", str(path)).code == 0
+    header, row = path.read_text().splitlines()
+    assert (header, [each.isdecimal() for each in row.split(",")]) == ("bugs,tests", [True, True])
+
+
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
@@ -75,6 +94,7 @@ def test_a_file_is_replaced_only_on_demand(tmp_path: Path) -> None:
         (("bugs", "--format", "docx"), '"docx" is no format of a report.'),
         (("bugs", "--format", "csv", "--colour", "red"), "colour: this report knows no such parameter; it knows"),
         (("bugs", "--format", "csv", "--severity", "awful"), 'severity: "awful" is no severity.'),
+        (("metrics", "--format", "csv", "--keep", "severity=hihg"), 'A filter by severity takes "critical", "high",'),
         (("bugs", "--format", "csv", "--known", "true", "--known", "false"), "known: may be given once."),
         (("bugs", "--format", "csv", "red"), '"red" belongs to no parameter.'),
         (("bugs", "--format", "csv", "--parameter", "red"), '"red" is no parameter. Write it as NAME=VALUE.'),

@@ -222,6 +222,7 @@ def test_odd_values_of_the_sites_own_safety_are_refused_by_name(read: Read) -> N
         ("CELERY_BROKER_URL", "hunter2", "must be an address that begins with one of redis, rediss"),
         ("DJANGO_SECRET_KEY", "hunter2", "must be at least 50 characters"),
         ("DJANGO_SECRET_KEY", "hunter2" * 10, "must be at least 50 characters, at least 10 different ones"),
+        ("DJANGO_SECRET_KEY", "hunter2password123" * 3, "must be at least 50 characters"),
         (
             "DJANGO_SECRET_KEY",
             "django-insecure-hunter2-0123456789-0123456789-0123456789",

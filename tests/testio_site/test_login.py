@@ -10,6 +10,7 @@ from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django import Settings
 
+from testio_site import throttle
 from testio_site.entrance import second_factor
 from tests.testio_site.test_entrance import code_of
 
@@ -63,6 +64,20 @@ def test_staff_who_come_by_the_admins_login_are_led_to_the_admin(maria: User) ->
     assert _enter(client, "/admin/login/", "maria") == "/admin/"
     assert client.get("/admin/login/").headers["Location"] == "/admin/"
     assert _enter(Client(), "/login/", "maria") == "/"
+
+
+@pytest.mark.parametrize("address", ["/login/", "/admin/login/"])
+def test_a_name_longer_than_any_is_nobodys(address: str) -> None:
+    assert [_enter(Client(), address, name="v" * length) for length in (150, 151, 256, 5_000)] == ["200"] * 4
+
+
+def test_from_one_address_only_so_many_logins_are_tried_by_whatever_names(
+    viewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "LOGINS", 3)
+    assert [_enter(Client(), "/login/", name=f"v{number}") for number in range(4)] == ["200", "200", "200", "429"]
+    elsewhere = Client().post("/login/", {"username": "vera", "password": PASSWORD}, REMOTE_ADDR="10.1.1.2")
+    assert elsewhere.headers["Location"] == "/"
 
 
 def test_whoever_is_logged_in_is_led_on_and_never_in_a_circle(viewer: User) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from testio_site.entrance.guard import client_address
 from testio_site.operating.audit import gathering, trail
 from testio_site.operating.audit.gathering import Scope
+from testio_site.operating.audit.told import has_refused
 from testio_site.operating.audit.trail import Kind
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,10 @@ class Doorway:
 
 def _write_down(request: HttpRequest, response: HttpResponseBase, began: datetime) -> None:
     user = trail.person(request)
-    if user is None or response.status_code in (401, 403, 404, 405):
+    if user is None or response.status_code in (401, 404, 405):
+        return
+    if response.status_code == 403:
+        trail.record_refusal(request, f"Was refused: {_words(request)}")
         return
     found = _gathered(request, user, began)
     if not found and not trail.is_recorded(request) and _has_changed(request, response):
@@ -66,7 +70,7 @@ def _gathered(request: HttpRequest, user: User, began: datetime) -> int:
 def _has_changed(request: HttpRequest, response: HttpResponseBase) -> bool:
     """A form that comes back with its faults has changed nothing; one that was taken leads on. The API says it."""
     name = request.resolver_match.url_name if request.resolver_match else None
-    if name in _HARMLESS or response.status_code >= 400:
+    if name in _HARMLESS or response.status_code >= 400 or has_refused(request):
         return False
     answers_itself = request.path.startswith("/api/") or "HX-Request" in request.headers
     return answers_itself or 300 <= response.status_code < 400

@@ -1,23 +1,17 @@
 """What announces itself: logins and their failures, logouts, report schedules."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
-from django.utils import timezone
 
 from reports.models import ReportSchedule
 from testio_site.entrance.guard import client_address
-from testio_site.models import AuditEntry
 from testio_site.operating.audit import trail
 from testio_site.operating.audit.trail import Kind
 
-#: Whoever goes on guessing after that is only counted (by django-axes): nobody shall fill the table from outside.
-MOST_FAILURES = 20
-_WINDOW = timedelta(minutes=15)
 UNKNOWN = "(no such user)"
 
 
@@ -44,8 +38,7 @@ def login_failed(credentials: dict[str, Any], request: HttpRequest | None = None
     typed = str(credentials.get("username") or "")[:150].replace("\0", "")
     name = typed if User.objects.filter(username=typed).exists() else UNKNOWN
     address = client_address(request) if request else None
-    lately = AuditEntry.objects.filter(kind=Kind.FAILED, name=name, address=address, at__gt=timezone.now() - _WINDOW)
-    if lately[:MOST_FAILURES].count() < MOST_FAILURES:
+    if not trail.is_flooded(kind=Kind.FAILED, name=name, address=address):
         trail.record(request, Kind.FAILED, "A login failed.", name=name)
 
 

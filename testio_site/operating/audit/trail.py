@@ -1,9 +1,11 @@
 """Writing an entry: from a doorway that knows its request, or from somewhere below one."""
 
 from contextvars import ContextVar
+from datetime import timedelta
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest
+from django.utils import timezone
 
 from sync.models import Customer
 from testio_site.entrance.guard import client_address
@@ -15,6 +17,9 @@ Kind = AuditEntry.Kind
 serving: ContextVar[HttpRequest | None] = ContextVar("serving", default=None)
 
 BROWSER, COMMAND = "browser", "command line"
+#: What somebody keeps trying is only worth so many entries in so long: nobody shall fill the table from outside.
+MOST_ALIKE = 20
+_WINDOW = timedelta(minutes=15)
 #: How much of an API token's secret everybody may see.
 _TOKEN_SHOWN = 9
 
@@ -45,6 +50,19 @@ def record(
         vars(request)["desk_recorded"] = True
 
 
+def record_refusal(request: HttpRequest, what: str) -> None:
+    """Somebody tried what they may not do."""
+    user = person(request)
+    if user is not None and not is_flooded(kind=Kind.REFUSED, by=user):
+        record(request, Kind.REFUSED, what)
+
+
+def is_flooded(**of: object) -> bool:
+    """Whether there are so many entries like that lately that more would only fill the table."""
+    lately = AuditEntry.objects.filter(at__gt=timezone.now() - _WINDOW, **of)
+    return lately[:MOST_ALIKE].count() >= MOST_ALIKE
+
+
 def record_here(kind: Kind, what: str, *, by: User | None = None, customer: Customer | None = None) -> None:
     """For code that knows no request; there may be one that it works for."""
     record(serving.get(), kind, what, by=by, customer=customer)
@@ -54,6 +72,11 @@ def record_command(kind: Kind, what: str) -> None:
     """What somebody did on the command line; nothing where there is a request, whose doorway writes it down."""
     if serving.get() is None:
         record(None, kind, what)
+
+
+def nothing_done(request: HttpRequest) -> None:
+    """There is nothing to record, though the answer looks as if something was done."""
+    vars(request)["desk_recorded"] = True
 
 
 def is_recorded(request: HttpRequest) -> bool:

@@ -13,6 +13,7 @@ from reports.pages.filters import text
 from sync import customers
 from sync.access import SEE_ALL, Request
 from sync.models import Customer
+from testio_site.operating.audit import trail
 from testio_site.operating.first_run import state
 from testio_site.operating.first_run.state import Step
 
@@ -73,10 +74,13 @@ def save(request: Request) -> HttpResponse:
         return led
     form = CustomerForm(request.POST, instance=found.customer)
     if not form.is_valid():
+        trail.nothing_done(request)
         given = {name: text(request.POST, name)[:500] for name in form.fields}
         return HttpResponseRedirect(f"{reverse('first-run:name')}?{urlencode(given)}")
     if form.has_changed() or found.customer is None:
         customers.draft(form.instance)
+        what = f"Named the customer {form.instance.name}, at {form.instance.api_base_url}."
+        trail.record(request, trail.Kind.CHANGE, what, customer=form.instance)
         if not request.access.user.has_perm(SEE_ALL):
             form.instance.members.add(request.user)
     return state.go(Step.TOKEN)

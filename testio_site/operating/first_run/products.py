@@ -10,6 +10,7 @@ from sync.customers import CustomerError
 from sync.encryption import Undecipherable
 from sync.models import Customer
 from sync.testio.errors import TestIOError
+from testio_site.operating.audit import trail
 from testio_site.operating.first_run import state, wording
 from testio_site.operating.first_run.state import Step
 from testio_site.operating.syncs.asked import Offered
@@ -57,6 +58,9 @@ def save(request: Request) -> HttpResponse:
         messages.error(request, f"Your choice was not stored. {refusal}")
     else:
         state.remember_choice(request, found.existing)
+        which = f"{len(found.existing.product_ids)} products" if found.existing.product_ids else "all products"
+        what = f"Chose {which} of {found.existing.name} to follow."
+        trail.record(request, trail.Kind.CHANGE, what, customer=found.existing)
         return state.go(Step.SYNC)
     return state.go(Step.PRODUCTS)
 

@@ -8,6 +8,7 @@ from reports.pages import access
 from sync import customers
 from sync.access import Request
 from sync.testio.errors import TestIOError
+from testio_site.operating.audit import trail
 from testio_site.operating.first_run import state, wording
 from testio_site.operating.first_run.state import Step
 
@@ -37,5 +38,6 @@ def save(request: Request) -> HttpResponse:
     except TestIOError as error:
         messages.error(request, f"The token was not stored. {wording.of(error)}")
         return state.go(Step.TOKEN)
+    trail.record(request, trail.Kind.CHANGE, f"Stored an API token of {customer.name}.", customer=customer)
     messages.success(request, "TestIO accepts the token. It is stored encrypted and never shown again.")
     return state.go(Step.PRODUCTS)

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from problematic.models import ProblematicEvent
-from reports.attention import Problems
+from reports.attention import Problems, with_mapped
 from reports.pages import problem_list
 from reports.pages.links import admin_list
 from sync.access import Access, seen
@@ -20,8 +20,7 @@ def of(run: SyncEvent, who: Access) -> dict[str, Any]:
     if not who.may("problematic.view_problematicevent"):
         return {}
     rows = seen(ProblematicEvent.objects.open().filter(sync_event=run), who, "product__customer")
-    rows = rows.select_related("product").defer("product__raw", "product__search").order_by("product", "first_position")
-    events = list(rows)
+    events = list(with_mapped(rows.order_by("product", "first_position")))
     problems = Problems(events[:SHOWN], len(events), sum(event.size for event in events))
     return {
         "gaps": problem_list.lines(problems, who, timezone.now()),

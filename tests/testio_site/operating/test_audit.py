@@ -18,6 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from problematic.models import ProblematicEvent
 from sync import runs
@@ -30,6 +31,7 @@ from testio_site.roles import Scope
 from tests.factories import CustomerFactory, SyncEventFactory
 from tests.problematic.factories import ProblematicEventFactory
 from tests.testio_site.callers import member, token_of, with_session, with_token
+from tests.testio_site.test_entrance import code_of
 
 pytestmark = pytest.mark.django_db
 
@@ -113,10 +115,39 @@ def test_a_changing_request_that_nobody_speaks_of_is_kept_as_it_was(acme: Custom
     assert told() == [("other", "boss", f"POST {address}", HERE, "browser")]
 
 
-def test_a_form_with_faults_and_a_refused_request_are_not_told(acme: Customer, boss: User) -> None:
-    with_session(boss).post(reverse("admin:auth_user_add"), {"username": ""})
-    with_session(member(acme)).post(f"/operate/customers/{acme.pk}/resume/")
+def test_a_form_with_faults_and_an_answer_of_nothing_but_trouble_are_not_told(acme: Customer, boss: User) -> None:
+    client = with_session(boss)
+    client.post(reverse("admin:auth_user_add"), {"username": ""})
+    event = ProblematicEventFactory.create(product__customer=acme)
+    client.post(reverse("admin:problematic_problematicevent_map", args=[event.pk]), {"test_ids": "no number"})
+    run = SyncEventFactory.create(customer=acme, status="failed", finished_at=timezone.now())
+    client.post(f"/syncs/{run.public_id}/cancel/")
     assert told() == []
+
+
+def test_what_somebody_may_not_do_is_told_as_refused_and_does_not_fill_the_table(
+    acme: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trail, "MOST_ALIKE", 2)
+    address = f"/operate/customers/{acme.pk}/resume/"
+    for _ in range(4):
+        assert with_session(member(acme)).post(address, REMOTE_ADDR=HERE).status_code == 403
+    assert told() == [("refused", "mia", f"Was refused: POST {address}", HERE, "browser")] * 2
+
+
+def test_what_people_do_with_their_own_account_is_told(boss: User) -> None:
+    client = Client(REMOTE_ADDR=HERE)
+    client.force_login(boss)
+    client.get("/two-factor/")
+    device = TOTPDevice.objects.get(user=boss)
+    client.post("/two-factor/", {"code": code_of(device)})
+    new = "another long passphrase"
+    client.post("/password/", {"old_password": "a long passphrase", "new_password1": new, "new_password2": new})
+    assert told(Kind.ACCOUNT) == [
+        ("account", "boss", "Switched on two-factor login.", HERE, "browser"),
+        ("account", "boss", "Changed their password.", HERE, "browser"),
+    ]
+    assert told(Kind.OTHER) == []
 
 
 def test_logins_and_their_failures_are_told_and_a_name_that_nobody_has_is_not_kept(boss: User) -> None:
@@ -131,7 +162,7 @@ def test_logins_and_their_failures_are_told_and_a_name_that_nobody_has_is_not_ke
 
 
 def test_whoever_goes_on_guessing_does_not_fill_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "MOST_FAILURES", 2)
+    monkeypatch.setattr(trail, "MOST_ALIKE", 2)
     for _ in range(4):
         signals.login_failed({"username": "nobody"})
     assert len(told(Kind.FAILED)) == 2

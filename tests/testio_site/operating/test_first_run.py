@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from sync.models import Customer, Product, SyncEvent
 from sync.sandbox import SandboxServer, World
+from testio_site.models import AuditEntry
 from tests.factories import CustomerFactory, ProductFactory, SyncEventFactory
 from tests.sync.support import tables_with, wait_until, world_of
 from tests.testio_site.callers import with_session
@@ -60,6 +61,20 @@ def _named(root: Client, sandbox: SandboxServer) -> None:
 def _with_token(root: Client, sandbox: SandboxServer) -> None:
     _named(root, sandbox)
     assert _send(root, "token/save", token=sandbox.token) == "/start/products/"
+
+
+def test_the_audit_trail_tells_each_step_and_nothing_of_what_was_refused(root: Client, sandbox: SandboxServer) -> None:
+    _send(root, "name/save", name="no name!", api_base_url=sandbox.base_url)
+    _named(root, sandbox)
+    _send(root, "token/save", token="wrong")
+    _send(root, "token/save", token=sandbox.token)
+    _send(root, "products/save", which="all")
+    told = AuditEntry.objects.exclude(kind="login").order_by("pk").values_list("what", "customer__name")
+    assert list(told) == [
+        (f"Named the customer acme, at {sandbox.base_url}.", "acme"),
+        ("Stored an API token of acme.", "acme"),
+        ("Chose all products of acme to follow.", "acme"),
+    ]
 
 
 def _ended() -> SyncEvent:
