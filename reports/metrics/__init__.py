@@ -10,7 +10,8 @@ from reports.metrics.answer import Answer, Row, answer
 from reports.metrics.dimensions import DIMENSIONS, NONE, Dimension
 from reports.metrics.labels import Cell
 from reports.metrics.measures import MEASURES, REPORT_MEASURES, Measure, measure_named
-from reports.metrics.query import ANY, MOST_DIMENSIONS, Query, Range, Unanswerable
+from reports.metrics.query import MOST_DIMENSIONS, Query, Range, Unanswerable
+from reports.metrics.vocabulary import ANY
 
 __all__ = [
     "ANY",

@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 
 from reports.figures import EXECUTED_STATUSES
 from reports.metrics.counting import count, one_moment
-from reports.metrics.dimensions import Kind
 from reports.metrics.facts import Facts
 from reports.metrics.labels import Cell, cells
 from reports.metrics.query import Query
@@ -20,7 +19,10 @@ Group: TypeAlias = tuple[Cell, ...]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One group: what it is grouped by, its figures by measure, and those of the period before, where asked for."""
+    """One group: what it is grouped by, its figures by measure, and those of the period before, where asked for.
+
+    None where it is grouped by time: March has no March in the period before.
+    """
 
     cells: Group
     values: Values
@@ -32,6 +34,7 @@ class Answer:
     """``rows`` as sorted and limited; ``groups`` is how many there are without the limit.
 
     ``totals`` count every record once, whatever groups it is in and whatever the limit leaves out.
+    ``previous_totals``: None, too, where a filter by time leaves the period before out.
     """
 
     query: Query
@@ -44,7 +47,7 @@ class Answer:
 
 def answer(query: Query, access: Access | None) -> Answer:
     """What the data says to a question, of the customers the caller may see (None: of all)."""
-    before = query.previous if query.compare else None
+    before = query.previous if query.compare and not query.kept_times else None
     with one_moment():
         facts = Facts(query, access)
         numbers = count(query, facts)
@@ -52,8 +55,8 @@ def answer(query: Query, access: Access | None) -> Answer:
         named = _named_groups(query, [numbers, earlier] if earlier else [numbers])
         notes = _notes(query, facts)
     current = {named[key]: found for key, found in numbers.groups.items()}
-    past = {named[key]: found for key, found in earlier.groups.items()} if earlier else None
-    rows = [_row(query, group, current, past) for group in dict.fromkeys((*current, *_timeless(query, past)))]
+    past = {named[key]: found for key, found in earlier.groups.items()} if earlier and not query.times else None
+    rows = [_row(query, group, current, past) for group in dict.fromkeys((*current, *(past or ())))]
     rows = _sorted(query, rows)
     return Answer(
         query,
@@ -70,11 +73,6 @@ def _named_groups(query: Query, all_numbers: Iterable[Numbers]) -> dict[tuple[An
     keys = list(dict.fromkeys(key for numbers in all_numbers for key in numbers.groups))
     columns = [cells(each, {key[place] for key in keys}) for place, each in enumerate(query.grouped)]
     return {key: tuple(column[value] for column, value in zip(columns, key, strict=True)) for key in keys}
-
-
-def _timeless(query: Query, past: Mapping[Group, Any] | None) -> Iterable[Group]:
-    """Groups of the period before that are gone now; not its weeks and months, which are others anyway."""
-    return past if past and not any(each.kind is Kind.PERIOD for each in query.grouped) else ()
 
 
 def _row(query: Query, group: Group, current: Mapping[Group, Any], past: Mapping[Group, Any] | None) -> Row:
@@ -104,7 +102,7 @@ def _sorted(query: Query, rows: list[Row]) -> list[Row]:
 
 
 def _default_sort(query: Query) -> str:
-    times = (each.name for each in query.grouped if each.kind is Kind.PERIOD)
+    times = (each.name for each in query.times)
     return next(times, f"-{query.measures[0]}") if query.dimensions else ""
 
 
@@ -134,7 +132,19 @@ def _notes(query: Query, facts: Facts) -> list[str]:
     if any(each.repeats for each in query.grouped):
         names = " and ".join(each.title.lower() for each in query.grouped if each.repeats)
         notes.append(f"A record counts in every {names} it has, and once in the totals.")
-    return notes
+    return notes + _notes_on_comparing(query)
+
+
+def _notes_on_comparing(query: Query) -> list[str]:
+    if not query.compare:
+        return []
+    if query.kept_times:
+        names = " and ".join(each.name for each in query.kept_times)
+        return [f"Nothing is compared with the period before: the filter by {names} leaves that period out."]
+    if query.times:
+        names = " and ".join(each.name for each in query.times)
+        return [f"Only the totals are compared: the period before has no rows of the same {names}."]
+    return []
 
 
 def _count(number: int, what: str) -> str:

@@ -38,7 +38,8 @@ from reports.metrics.dimensions import DIMENSIONS, Dimension, Kind, Subject
 from reports.metrics.query import Query, Range, read_value
 from reports.metrics.roots import BUGS, COVERED, PAIRS, TESTS, Root, under
 from reports.metrics.sets import COLUMNS, Sets
-from reports.metrics.values import NO_SET, NO_TEXT, NOTHING, renamed, stored_words, testing_type, within
+from reports.metrics.values import NO_SET, NO_TEXT, NOTHING, renamed, testing_type, within
+from reports.metrics.vocabulary import stored_words
 from sync import wording
 from sync.access import Access, seen
 from sync.models import Bug, Feature, Product, Test

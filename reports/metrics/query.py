@@ -8,12 +8,11 @@ from typing import Literal, TypeAlias
 from reports.figures import EXECUTED_STATUSES
 from reports.metrics.dimensions import DIMENSIONS, NONE, Dimension, Kind, Subject
 from reports.metrics.measures import MEASURES, REPORT_MEASURES, Measure, measure_named
+from reports.metrics.vocabulary import ANY, plain, refusal
 from sync.dates import Period, UnreadableDate, read_period
 
 MOST_DIMENSIONS = 3
 MOST_VALUES = 10_000
-#: As the only value of the filter by test status: tests of any status, also bugs of tests that were not read yet.
-ANY = "any"
 
 #: What a test or a bug is dated by, for the range of days and for weeks, months, quarters and years.
 Moment: TypeAlias = Literal["end_at", "reported_at"]
@@ -54,7 +53,8 @@ class Query:
     """``measures`` of tests and bugs, grouped by up to three ``dimensions``. Raises ``Unanswerable`` when built.
 
     ``filters``: the values to keep by dimension: words as people see them or as TestIO stores them, ids, periods such
-    as "2026-03", and ``(none)``. Without a filter by test status only executed tests count (``ANY``: all).
+    as "2026-03", and ``(none)``; of a closed vocabulary only words that are known or that a record has. Without a
+    filter by test status only executed tests count (``ANY``: all).
     ``sort``: a measure or dimension, with ``-`` in front for descending; default: by time where that is a dimension,
     else the largest first measure on top. ``limit``: rows kept; the totals stay those of all.
     """
@@ -146,10 +146,20 @@ class Query:
         return tuple(DIMENSIONS[name] for name in dict.fromkeys((*self.dimensions, *self.filters)))
 
     @property
+    def times(self) -> tuple[Dimension, ...]:
+        """The weeks, months, quarters and years grouped by: the period before has others."""
+        return tuple(each for each in self.grouped if each.kind is Kind.PERIOD)
+
+    @property
+    def kept_times(self) -> tuple[Dimension, ...]:
+        """Those filtered by, which leave out the period before."""
+        return tuple(DIMENSIONS[name] for name in self.filters if DIMENSIONS[name].kind is Kind.PERIOD)
+
+    @property
     def test_statuses(self) -> tuple[Value, ...] | None:
         """The words kept; None: any."""
         chosen = self.filters.get("test_status", EXECUTED_STATUSES)
-        return None if chosen == (ANY,) else chosen
+        return None if set(map(plain, chosen)) == {ANY} else chosen
 
     @property
     def previous(self) -> "Query | None":
@@ -178,6 +188,11 @@ def _check_filter(name: str, values: tuple[Value, ...]) -> None:
         raise Unanswerable(f"The filter by {name} names {len(values)} values; {MOST_VALUES} is the most.")
     for value in values:
         read_value(DIMENSIONS[name], value)
+    words = set(map(plain, values))
+    if name == "test_status" and ANY in words and len(words) > 1:
+        raise Unanswerable(f'"{ANY}" means tests of every status. Name it alone, or the statuses to keep without it.')
+    if why := refusal(DIMENSIONS[name], values):
+        raise Unanswerable(why)
 
 
 def read_value(dimension: Dimension, value: Value) -> Value | Period | None:

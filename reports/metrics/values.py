@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from django.db.models import BigIntegerField, BooleanField, Case, DateField, F, Q, TextField, Value, When
 from django.db.models.functions import Coalesce
 
-from reports.metrics.dimensions import Dimension, Kind
+from reports.metrics.dimensions import Kind
 from reports.metrics.query import Range
 from sync import wording
 
@@ -24,14 +24,6 @@ def within(days: Range, path: str) -> Q:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), tzinfo=UTC)
-
-
-def stored_words(dimension: Dimension, word: str) -> set[str | None]:
-    """The stored words that people see as ``word``; None: a test-case test."""
-    word = word.strip().lower()
-    if dimension.name == "bug_status":
-        return {word, wording.stored_bug_status(word)}
-    return {word, wording.stored_testing_type(word)} if dimension.name == "testing_type" else {word}
 
 
 def renamed(path: str, stored: str, shown: str) -> Case:

@@ -53,7 +53,8 @@ class AnalyticsQuestion(Schema):
         max_length=len(DIMENSIONS),
         description=(
             "The values to keep, by dimension: words as people see them or as TestIO stores them, ids, periods such as "
-            '`2026-03`, and `(none)`. Without `test_status` only executed tests count; `["any"]` counts all.'
+            '`2026-03`, and `(none)`. Without `test_status` only executed tests count; `["any"]` counts all. '
+            "A word of a closed vocabulary that is not known is refused."
         ),
         examples=[{"product": [12], "severity": ["high", "critical"]}],
     )
@@ -80,14 +81,18 @@ class AnalyticsCell(Document):
 class AnalyticsRow(Document):
     cells: list[AnalyticsCell]
     values: dict[str, float | None] = Field(description="By measure; null where there is nothing to say.")
-    previous: dict[str, float | None] | None = Field(description="In the period before; null unless compared.")
+    previous: dict[str, float | None] | None = Field(
+        description="In the period before; null unless compared, and always by week, month, quarter or year."
+    )
 
 
 class AnalyticsAnswer(Aged):
     rows: list[AnalyticsRow]
     groups: int = Field(description="How many rows there are without `limit`.")
     totals: dict[str, float | None] = Field(description="Every record counted once, whatever groups it is in.")
-    previous_totals: dict[str, float | None] | None
+    previous_totals: dict[str, float | None] | None = Field(
+        description="Of the period before; null unless compared, and with a filter by week, month, quarter or year."
+    )
     period: str = Field(examples=["2026-01-01 to 2026-03-31", "all time"])
     since: date | None
     until: date | None

@@ -70,6 +70,9 @@ def test_another_customers_records_do_not_count_and_cannot_be_named() -> None:
         {"measures": ["bugs"], "filters": {"product": ["shop"]}},
         {"measures": ["bugs"], "filters": {"severity": ["a\x00b"]}},
         {"measures": ["bugs"], "filters": {"severity": [1.5]}},
+        {"measures": ["bugs"], "filters": {"severity": [None]}},
+        {"measures": ["bugs"], "filters": {"severity": ["any"]}},
+        {"measures": ["bugs"], "filters": {"severity": [True]}},
         {"measures": ["report_sum:a\x00b"]},
         {"measures": ["bugs"], "since": "soon"},
         {"measures": ["bugs"], "since": "2026", "until": "2025"},
@@ -83,6 +86,28 @@ def test_a_question_that_cannot_be_read_or_makes_no_sense_is_refused(body: dict[
     response = ask(reader(), **body)
     assert response.status_code in (409, 422)
     assert response.json()["errors"][0]["reason"]
+
+
+def test_a_misspelt_word_and_any_beside_others_are_refused_by_name_and_not_answered_with_zero() -> None:
+    BugFactory.create()
+    client = reader()
+    for filters, part in (
+        ({"severity": ["nonsense"]}, 'not "nonsense"'),
+        ({"test_status": ["forwardedd"]}, 'not "forwardedd"'),
+        ({"test_status": ["any", "running"]}, '"any" means tests of every status.'),
+    ):
+        response = ask(client, measures=["bugs"], filters=filters)
+        assert (response.status_code, part in response.json()["errors"][0]["reason"]) == (409, True), filters
+
+
+def test_months_are_not_compared_with_those_of_the_period_before() -> None:
+    BugFactory.create()
+    client = reader()
+    body = {"measures": ["bugs"], "since": "2026-Q1", "until": "2026-Q1", "compare": True}
+    told = as_published(ask(client, **body, dimensions=["month"]), AnalyticsAnswer)
+    assert ([row["previous"] for row in told["rows"]], told["previous_totals"]) == ([None], {"bugs": 0})
+    told = as_published(ask(client, **body, filters={"month": ["2026-03"]}), AnalyticsAnswer)
+    assert (told["previous_totals"], told["notes"][-1].startswith("Nothing is compared")) == (None, True)
 
 
 def test_what_can_be_asked_is_told() -> None:

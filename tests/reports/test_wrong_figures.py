@@ -212,6 +212,19 @@ def test_the_period_before_a_quarter_is_a_quarter() -> None:
         ({"dimensions": ("year", "month", "week", "known")}, "Group by 3 dimensions at most, not by 4."),
         ({"filters": {"product": ("shop",)}}, 'A filter by product takes ids or "(none)", not "shop".'),
         ({"filters": {"severity": ()}}, "The filter by severity names no value."),
+        (
+            {"filters": {"severity": ("high", "hig")}},
+            'A filter by severity takes "critical", "high", "low", "visual", "content", "custom" or "(none)", not "hig',
+        ),
+        (
+            {"filters": {"bug_status": ("opn",)}},
+            'A filter by bug_status takes "open", "accepted", "auto_accepted", "rejected" or "(none)", not "opn".',
+        ),
+        ({"filters": {"test_status": ("forwarded",)}}, 'A filter by test_status takes "initialized", "customer_'),
+        ({"filters": {"testing_type": ("rapidd",)}}, 'A filter by testing_type takes "coverage", "focused", "rapid", '),
+        ({"filters": {"rejection_reason": ("known",)}}, 'A filter by rejection_reason takes "device_not_relevant", '),
+        ({"filters": {"test_status": (ANY, "running")}}, '"any" means tests of every status. Name it alone'),
+        ({"filters": {"test_status": (NONE, "Any")}}, '"any" means tests of every status. Name it alone'),
         ({"filters": {"month": ("soon",)}}, "A filter by month takes periods."),
         ({"filters": {"known": ("perhaps",)}}, 'A filter by known takes "yes", "no" or "(none)", not "perhaps".'),
         ({"compare": True}, "Only a range of days with a beginning and an end has a period before it."),
@@ -223,6 +236,35 @@ def test_a_question_without_sense_is_refused_with_what_to_ask_instead(options: d
     with pytest.raises(Unanswerable) as refusal:
         Query(**{"measures": ("bugs",)} | options)
     assert str(refusal.value).startswith(sentence)
+
+
+def test_both_words_and_those_testio_invents_can_be_filtered_by() -> None:
+    test = TestFactory.create(status="paused", testing_type="external")
+    for status in ("forwarded", "postponed", ""):
+        BugFactory.create(test=test, status=status)
+    everywhere = {"test_status": (" ANY ",)}
+    for words, bugs in ((("Open",), 1), (("forwarded", "OPEN"), 1), (("postponed",), 1), ((NONE, "rejected"), 1)):
+        assert (words, figures("bugs", filters={"bug_status": words, **everywhere})["total"]) == (words, bugs)
+    for kind, bugs in (("custom", 3), ("external", 3), ("test-case", 0), ("rapid", 0)):
+        assert (kind, figures("bugs", filters={"testing_type": (kind,), **everywhere})["total"]) == (kind, bugs)
+    assert figures("bugs", filters={"test_status": ("paused",)})["total"] == 3
+    with pytest.raises(Unanswerable, match='not "paused"'):
+        Query(("bugs",), filters={"bug_status": ("paused",)})
+
+
+@pytest.mark.parametrize("time", ["week", "month", "quarter", "year"])
+def test_times_have_no_figures_of_the_period_before_and_a_note_says_so(time: str) -> None:
+    for month in (2, 5):
+        BugFactory.create(test=TestFactory.create(end_at=datetime(2026, month, 3, tzinfo=UTC)))
+    options: dict[str, Any] = {"since": "2026-Q2", "until": "2026-Q2", "compare": True}
+    found = answer(Query.read(["bugs"], [time, "severity"], **options), None)
+    assert [(row.values, row.previous) for row in found.rows] == [({"bugs": 1}, None)]
+    assert (found.totals, found.previous_totals) == ({"bugs": 1}, {"bugs": 1})
+    assert found.notes[-1] == f"Only the totals are compared: the period before has no rows of the same {time}."
+    kept = answer(Query.read(["bugs"], ["severity"], {time: ["2026-05-03"]}, **options), None)
+    assert ([row.previous for row in kept.rows], kept.totals, kept.previous_totals) == ([None], {"bugs": 1}, None)
+    leaves = f"the filter by {time} leaves that period out."
+    assert kept.notes[-1] == f"Nothing is compared with the period before: {leaves}"
 
 
 def test_figures_read_neither_payloads_nor_texts(django_assert_max_num_queries: Any) -> None:

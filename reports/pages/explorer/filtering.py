@@ -5,15 +5,14 @@ from typing import Any
 
 from django.db.models import Manager, QuerySet
 
-from reports.metrics import ANY, DIMENSIONS, NONE, Dimension, Query, Unanswerable, answer
+from reports.metrics import DIMENSIONS, NONE, Dimension, Query, Unanswerable, answer
 from reports.metrics.dimensions import Kind
 from reports.metrics.query import Value
+from reports.metrics.vocabulary import WORDS
 from reports.pages.explorer.asked import Asked
 from sync import access as visible
-from sync import wording
 from sync.access import Access, seen
 from sync.models import Bug, Feature, Person, Section, Test
-from sync.testio.rejection import SENTENCES
 
 #: So many values are offered, and a name may mean at most so many records.
 MOST = 50
@@ -25,14 +24,7 @@ _OF_PRODUCT: dict[str, tuple[Manager[Any], str]] = {
     "environment": (Test.objects, "environment_title"),
     "bug": (Bug.objects, "title"),
 }
-_WORDS: dict[str, tuple[str, ...]] = {
-    "severity": wording.BUG_SEVERITIES,
-    "bug_status": tuple(map(wording.shown_bug_status, wording.BUG_STATUSES)),
-    "rejection_reason": tuple(SENTENCES),
-    "testing_type": tuple(map(wording.shown_testing_type, wording.TESTING_TYPES)),
-    "test_status": (*wording.TEST_STATUSES, ANY),
-    "known": ("yes", "no"),
-}
+_WORDS: dict[str, tuple[str, ...]] = {**WORDS, "known": ("yes", "no")}
 
 
 class NoSuchValue(Exception):
@@ -67,12 +59,12 @@ def added(asked: Asked, name: str, typed: str, access: Access) -> Asked:
     if dimension is None:
         raise NoSuchValue("Choose what to filter by.")
     values = _values(dimension, typed, access)
-    kept = asked.filters.get(name, ())
+    together = tuple(dict.fromkeys((*asked.filters.get(name, ()), *values)))
     try:
-        Query(("bugs",), filters={name: values})
+        Query(("bugs",), filters={name: together})
     except Unanswerable as refusal:
         raise NoSuchValue(str(refusal)) from None
-    return asked.filtered(name, tuple(dict.fromkeys((*kept, *values))))
+    return asked.filtered(name, together)
 
 
 def suggestions(asked: Asked, name: str, access: Access) -> list[Suggestion]:

@@ -88,6 +88,13 @@ def test_a_comparison_names_the_period_before(reader: Client, scene: Scene) -> N
     assert "Give both" in _shown(reader, "/metrics/?measure=bugs&since=2026&compare=yes")
 
 
+def test_a_word_nobody_knows_is_refused_on_the_page_and_not_shown_as_zero(reader: Client, scene: Scene) -> None:
+    for address in ("/metrics/?", "/metrics/rows/?of=bugs&"):
+        assert "not &quot;hihg&quot;" in _shown(reader, f"{address}measure=bugs&rows=severity&severity=hihg")
+    asked = "/metrics/?measure=bugs&test_status=running"
+    assert "&quot;any&quot; means tests of every status" in _shown(reader, f"{asked}&add=test_status&value=any")
+
+
 def test_filters_are_added_by_name_and_taken_away(reader: Client, scene: Scene) -> None:
     added = reader.get("/metrics/", {"measure": "bugs", "rows": "severity", "add": "product", "value": "shop of acme"})
     assert (added.status_code, added["Location"]) == (
