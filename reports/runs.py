@@ -70,6 +70,7 @@ def start(
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=access.user.pk)  # one after the other, so that all count
         running = ReportRun.objects.filter(owner=access.user, status=Status.RUNNING).count()
+        running = max(running, _at_work(access.user.pk))  # one that was deleted goes on until it notices
         if running >= MOST_AT_ONCE:
             raise TooManyRuns(f"{running} of your reports are being written. Wait for one of them, or delete one.")
         run = _create(entry, given, exports.find(name), access, saved)
@@ -133,7 +134,17 @@ def _create(
 
 
 def _in_thread(run: ReportRun, entry: Entry, access: Access) -> None:
-    threading.Thread(target=_do_and_close, args=(run, entry, access), name=f"report-{run}", daemon=True).start()
+    name = f"{_thread_of(access.user.pk)}{run}"
+    threading.Thread(target=_do_and_close, args=(run, entry, access), name=name, daemon=True).start()
+
+
+def _thread_of(owner: int) -> str:
+    return f"report-of-{owner}-"
+
+
+def _at_work(owner: int) -> int:
+    """Threads of this process that write reports of this user."""
+    return sum(thread.name.startswith(_thread_of(owner)) for thread in threading.enumerate())
 
 
 def _do_and_close(run: ReportRun, entry: Entry, access: Access) -> None:

@@ -1,6 +1,7 @@
 """The forms that bugs of severity "custom" were filed with: a row per bug, a column per question."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from pydantic import Field
 
 from reports.builtin.scope import OfDays, limits
 from reports.catalogue import Report
+from reports.custom.answers import number
 from reports.documents import Column, Document, Kind, Section, Table, Value
 from sync import access as caller
 from sync import wording
@@ -57,14 +59,14 @@ def run(access: Access, asked: CustomReportParameters) -> Document:
             f"These forms have {left_out + len(questions):,} different questions; the {len(questions)} that came first "
             "are shown. Ask for one kind of form (configuration_id) to see all of its questions."
         )
-    columns = [*_COLUMNS, *questions.values()]
+    columns = [*_COLUMNS, *(question.column for question in questions.values())]
     if asked.interactions:
         columns.append(Column("interactions", "Interactions", width=40))
     table = Table(
         "custom-reports",
         "Custom reports",
         columns,
-        _shown(rows, list(questions), with_interactions=asked.interactions),
+        _shown(rows, questions, with_interactions=asked.interactions),
         expected=rows.count(),
         empty="No bug was filed with a form like that.",
     )
@@ -91,15 +93,41 @@ def _found(access: Access, asked: CustomReportParameters) -> "QuerySet[CustomRep
     return params.narrowed(rows, **wanted).order_by(F("bug__reported_at").desc(nulls_last=True), "bug_id")
 
 
-def _questions(rows: "QuerySet[CustomReport]") -> tuple[dict[str, Column], int]:
-    """A column for each question, in the order they are first met, and how many more there are."""
-    keys: dict[str, None] = {}
+@dataclass(frozen=True, slots=True)
+class Question:
+    """``is_number``: every answer to it is one, so programs and spreadsheets get numbers."""
+
+    column: Column
+    is_number: bool
+
+    def value(self, answer: str | None) -> Value:
+        return (_number(answer) if self.is_number else answer) if answer else None
+
+
+def _questions(rows: "QuerySet[CustomReport]") -> tuple[dict[str, Question], int]:
+    """Each question by its key, in the order they are first met, and how many more there are."""
+    numeric: dict[str, bool | None] = {}  # None: nobody has answered it
     for data in rows.values_list("data", flat=True).iterator(_CHUNK):
-        keys |= dict.fromkeys(_answers(data))
+        for key, answer in _answers(data).items():
+            numeric.setdefault(key, None)
+            if answer and numeric[key] is not False:
+                numeric[key] = _number(answer) is not None
+    shown = list(numeric)[:MOST_QUESTIONS]
+    return {key: _question(key, bool(numeric[key])) for key in shown}, len(numeric) - len(shown)
+
+
+def _number(answer: str) -> int | float | None:
+    """The number an answer is and nothing else: "007" is a name, and a spreadsheet keeps fifteen digits."""
+    found = number(answer)
+    if found is None or f"{found:f}" != answer.removeprefix("+") or len(found.as_tuple().digits) > 15:
+        return None
+    return float(found) if "." in answer else int(found)
+
+
+def _question(key: str, is_number: bool) -> Question:
     taken = {column.name for column in _COLUMNS} | {"interactions"}
-    shown = list(keys)[:MOST_QUESTIONS]
-    columns = {key: Column(f"report: {key}" if key in taken else key, key or "(no name)", width=24) for key in shown}
-    return columns, len(keys) - len(shown)
+    name = f"report: {key}" if key in taken else key
+    return Question(Column(name, key or "(no name)", Kind.NUMBER if is_number else Kind.TEXT, 24), is_number)
 
 
 def _answers(data: Any) -> Mapping[str, str]:
@@ -122,13 +150,15 @@ def _text(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _shown(rows: "QuerySet[CustomReport]", keys: list[str], *, with_interactions: bool) -> Iterator[list[Value]]:
+def _shown(
+    rows: "QuerySet[CustomReport]", questions: Mapping[str, Question], *, with_interactions: bool
+) -> Iterator[list[Value]]:
     for row in rows.values_list(*_SOURCES).iterator(_CHUNK):
         *own, data, interactions = row
         values: list[Value] = [None if value == "" else value for value in own]
         values[2] = wording.shown_bug_status(own[2])
         answers = _answers(data)
-        values += [answers.get(key) or None for key in keys]
+        values += [question.value(answers.get(key)) for key, question in questions.items()]
         if with_interactions:
             values.append(interactions or None)
         yield values

@@ -5,6 +5,7 @@ import pytest
 from reports import catalogue
 from reports.catalogue import BadParameters
 from reports.documents import Document
+from tests.factories import CustomReportFactory
 from tests.reports import world
 from tests.reports.world import World, everything, of, person, rows
 
@@ -92,6 +93,17 @@ def test_freshness_names_what_is_too_old(small: World) -> None:
 def test_a_form_is_a_row_with_a_column_per_question(small: World) -> None:
     (row,) = rows(run("custom-reports"))
     assert (row["bug_id"], row["Speed"], row["report: tester"], row["tester"]) == (103, "4; ", "a, b", "ann")
+
+
+def test_answers_that_are_all_numbers_are_numbers_and_names_of_digits_are_not(db: None) -> None:
+    for answers in ({"minutes": "-5", "stars": "4.5", "code": "007"}, {"minutes": "12", "stars": "", "code": "8"}):
+        CustomReportFactory.create(data=[{"key": key, "value": value} for key, value in answers.items()])
+    document = run("custom-reports")
+    kinds = {column.name: column.kind for column in document.tables[0].columns}
+    assert [kinds[name] for name in ("minutes", "stars", "code")] == ["number", "number", "text"]
+    assert sorted((row["minutes"], row["stars"], row["code"]) for row in rows(document)) == [
+        (-5, 4.5, "007"), (12, None, "8"),
+    ]  # fmt: skip
 
 
 def test_what_limits_a_report_is_said(small: World) -> None:

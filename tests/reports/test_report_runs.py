@@ -88,6 +88,22 @@ def test_one_user_writes_so_many_at_once_and_no_more(ann: Access) -> None:
         runs.start(bugs(ann), {}, "csv", ann)
 
 
+def test_a_run_that_was_deleted_counts_until_its_thread_has_noticed(
+    ann: Access, django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(runs, "_do_and_close", lambda *_: ended.wait(30))
+    try:
+        for _ in range(runs.MOST_AT_ONCE):
+            with django_capture_on_commit_callbacks(execute=True):
+                started = runs.start(bugs(ann), {}, "csv", ann)
+            runs.delete(started)
+        with pytest.raises(TooManyRuns):
+            runs.start(bugs(ann), {}, "csv", ann)
+    finally:
+        ended.set()
+
+
 def test_a_run_whose_process_is_gone_is_interrupted(ann: Access) -> None:
     dead = made(ann, pid=2**22 + 1)
     alive = made(ann)
