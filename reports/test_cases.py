@@ -5,13 +5,15 @@ passed / executions, and None without executions. Cases and executions TestIO no
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, QuerySet
 
 from reports.figures import share
+from sync import wording
 from sync.models import Test, TestCase, TestCaseResult
 
 
@@ -118,3 +120,20 @@ def cases(test_ids: Iterable[int]) -> dict[int, list[Case]]:
     for (test, number), more in executions.items():
         found[test].append(Case(number, "", None, [], False, tuple(more)))
     return found
+
+
+def why_skipped(test: Test, counted: Mapping[int, CaseCounts]) -> str:
+    """Why there is nothing to count of a test, whose freshness should be loaded; empty where there is."""
+    if test.testing_type is not None:
+        kind = wording.shown_testing_type(test.testing_type) or "untyped"
+        return f"It is a {kind} test; only test-case tests have test cases."
+    if test.missing_since:
+        return "TestIO has this test no more."
+    if test.pk in counted:
+        return ""
+    return "TestIO has no test cases of it." if read_at(test) else "Its results were not read from TestIO yet."
+
+
+def read_at(test: Test) -> datetime | None:
+    """When its results were read; None for never."""
+    return test.freshness.results_synced_at if hasattr(test, "freshness") else None

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from django.db.models import Q, QuerySet
 from django.http import Http404
 from ninja import Field, Query, Router
 
@@ -14,7 +13,7 @@ from sync.access import Request, seen
 from sync.api import params
 from sync.api.conditional import Answer, documented, reads
 from sync.api.listing import Document, age_of, products_in_scope
-from sync.models import CustomReport, Test
+from sync.models import Test
 
 router = Router(tags=["Custom reports"])
 
@@ -47,7 +46,14 @@ def summarise_custom_reports(request: Request, query: Query[SummaryQuery]) -> An
     _refuse_unknown_tests(request, query.test_id)
     scope = products_in_scope(request.access, query.customer, query.product_id)
     try:
-        summary = custom.summarise(_found(request, query), group_by=query.group_by, wanted=query.field)
+        rows = custom.chosen(
+            request.access,
+            params.between("bug__reported_at", query.since, query.until),
+            product_ids=list(scope.values_list("pk", flat=True)) if query.customer or query.product_id else None,
+            test_ids=query.test_id,
+            configuration_ids=query.configuration_id,
+        )
+        summary = custom.summarise(rows, group_by=query.group_by, wanted=query.field)
     except UnknownField as error:
         raise BadParameters({"field": str(error)}) from None
     age, stale = age_of(scope, ("bugs",))
@@ -67,19 +73,6 @@ def _refuse_unknown_tests(request: Request, test_ids: list[int]) -> None:
     known = seen(Test.objects.filter(pk__in=test_ids), request.access, "product__customer")
     if missing := sorted(set(test_ids) - set(known.values_list("pk", flat=True))):
         raise Http404(f"There is no test {missing[0]} here. If it is new, sync its customer first.")
-
-
-def _found(request: Request, query: SummaryQuery) -> "QuerySet[CustomReport]":
-    rows = seen(CustomReport.objects.filter(bug__missing_since=None), request.access, "bug__product__customer")
-    rows = rows.filter(params.between("bug__reported_at", query.since, query.until))
-    if query.test_id:
-        rows = rows.filter(Q(bug__test_id__in=query.test_id) | Q(bug__mentioned_test_id__in=query.test_id))
-    return params.narrowed(
-        rows,
-        bug__product_id__in=query.product_id,
-        bug__product__customer_id=params.customer_id(request.access, query.customer),
-        configuration_id__in=query.configuration_id,
-    )
 
 
 def _group(group: Group) -> Document:

@@ -10,7 +10,6 @@ from ninja import Field, Query, Router, Schema
 from reports import test_cases
 from reports.schemas.test_cases import CaseFigures, TestCaseResults
 from reports.test_cases import Case, CaseCounts
-from sync import wording
 from sync.access import Request, require, seen
 from sync.api import params
 from sync.api.conditional import Answer, documented, reads
@@ -37,7 +36,7 @@ def read_results(request: Request, query: Query[ResultQuery]) -> Answer:
     require(request, "sync.view_test")
     tests = _tests(request, query.test_id)
     counts = test_cases.counts(Test.objects.filter(pk__in=query.test_id))
-    skipped = {test.pk: reason for test in tests if (reason := _reason(test, counts))}
+    skipped = {test.pk: reason for test in tests if (reason := test_cases.why_skipped(test, counts))}
     counted = [test for test in tests if test.pk not in skipped]
     cases = test_cases.cases(test.pk for test in counted) if "cases" in query.include else None
     age, stale = age_of(Product.objects.filter(pk__in={test.product_id for test in tests}), ("tests",))
@@ -60,28 +59,12 @@ def _tests(request: Request, ids: Iterable[int]) -> list[Test]:
     return [tests[pk] for pk in wanted]
 
 
-def _reason(test: Test, counts: dict[int, CaseCounts]) -> str:
-    """Why there is nothing to count; empty where there is."""
-    if test.testing_type is not None:
-        kind = wording.shown_testing_type(test.testing_type) or "untyped"
-        return f"It is a {kind} test; only test-case tests have test cases."
-    if test.missing_since:
-        return "TestIO has this test no more."
-    if test.pk in counts:
-        return ""
-    return "TestIO has no test cases of it." if _read_at(test) else "Its results were not read from TestIO yet."
-
-
-def _read_at(test: Test) -> object:
-    return test.freshness.results_synced_at if hasattr(test, "freshness") else None
-
-
 def _shown(test: Test, counts: CaseCounts, cases: dict[int, list[Case]] | None) -> Document:
     return {
         "test_id": test.pk,
         "title": test.title,
         "product_id": test.product_id,
-        "results_read_at": _read_at(test),
+        "results_read_at": test_cases.read_at(test),
         "cases": None if cases is None else [_case(case) for case in cases[test.pk]],
         **CaseFigures.figures(counts),
     }

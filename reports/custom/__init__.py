@@ -4,6 +4,7 @@
 """
 
 from reports.custom.answers import NONE
+from reports.custom.chosen import chosen
 from reports.custom.fields import Bucket, FieldKind, FieldSummary
 from reports.custom.summary import MOST_GROUPINGS, TEST, CustomSummary, Group, UnknownField, summarise
 
@@ -17,5 +18,6 @@ __all__ = [
     "FieldSummary",
     "Group",
     "UnknownField",
+    "chosen",
     "summarise",
 ]

@@ -26,7 +26,7 @@ def test_every_report_has_a_name_a_sentence_tags_and_parameters_that_explain_the
 
 def test_reports_are_found_by_name_tag_and_description_the_nearest_first() -> None:
     assert names(catalogue.search(everything(), "bugs"))[0] == "bugs"
-    assert names(catalogue.search(everything(), "FORMS")) == ["custom-reports"]
+    assert names(catalogue.search(everything(), "FORMS")) == ["custom-report-summary", "custom-reports"]
     assert names(catalogue.search(everything(), "", tag="problems")) == ["gaps"]
     assert names(catalogue.search(everything(), "bugs nothing-like-it")) == []
 

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reports import catalogue
+from reports.catalogue import BadParameters
 from reports.custom import fields
 from reports.custom.answers import answers, number
 from reports.custom.fields import FieldKind
@@ -14,6 +16,7 @@ from reports.metrics import Query, answer
 from reports.schemas.custom_reports import CustomReportSummary
 from sync.models import Test
 from tests.factories import BugFactory, CustomReportFactory, TestFactory
+from tests.reports.world import everything, rows
 from tests.sync.api.calling import V1, as_published, reader, refusal
 
 
@@ -132,3 +135,30 @@ def test_few_whole_numbers_are_counted_one_by_one() -> None:
     assert [(each.label, each.count) for each in fields.distribution([Decimal(-2), Decimal(4), Decimal("4.0")])] == [
         ("-2", 1), ("4", 2),
     ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_the_report_says_what_the_api_says() -> None:
+    one, two = TestFactory.create(title="One"), TestFactory.create(title="Two")
+    filed(one, 4, 5, None, kind="a")
+    filed(two, 1, kind="b")
+    document = catalogue.find(everything(), "custom-report-summary").run(everything(), {"group_by": ["test"]})
+    told = summary(group_by="test")
+    parts = [(4, "All", told["fields"]), *((g["reports"], g["labels"][0], g["fields"]) for g in told["groups"])]
+    assert [
+        (row["group_1"], row["reports"], row["field"], row["answered"], row["missing"], row["average"])
+        for row in rows(document)
+    ] == [
+        (label, reports, each["name"], each["answered"], each["missing"], each["average"])
+        for reports, label, fields_ in parts
+        for each in fields_
+    ]
+    answered = {(row["group_1"], row["field"]): row["answers"] for row in rows(document)}
+    assert answered["All", "kind"] == "a: 3; b: 1"
+
+
+@pytest.mark.django_db
+def test_the_report_refuses_a_question_that_nobody_was_asked() -> None:
+    filed(TestFactory.create(), 4)
+    with pytest.raises(BadParameters, match='No custom report here has a field "colour"'):
+        catalogue.find(everything(), "custom-report-summary").run(everything(), {"field": ["colour"]})

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from reports import catalogue
 from reports.schemas.test_cases import TestCaseResults
 from tests.factories import MARCH, TestCaseFactory, TestCaseResultFactory, TestFactory, TestFreshnessFactory
+from tests.reports.world import everything
 from tests.sync.api.calling import V1, as_published, reader
 
 pytestmark = pytest.mark.django_db
@@ -78,3 +80,33 @@ def test_a_test_that_is_not_there_or_not_yours_is_404() -> None:
         404,
     ]
     assert client.get(RESULTS).status_code == 422
+
+
+def test_the_report_says_what_the_api_says() -> None:
+    tests = [TestFactory.create(testing_type=None) for _ in range(2)]
+    for test, statuses in zip(tests, (("passed", "failed", "blocked"), ("passed",)), strict=True):
+        TestCaseFactory.create(test=test, testio_id=1)
+        for status in statuses:
+            TestCaseResultFactory.create(test=test, test_case_id=1, status=status)
+    usual = TestFactory.create(testing_type="rapid")
+    asked = [*(test.pk for test in tests), usual.pk]
+    document = catalogue.find(everything(), "test-case-results").run(everything(), {"test_id": asked})
+    told = results(test_id=",".join(map(str, asked)))
+    counted, skipped = document.tables
+    names = ("executions", "passed", "failed", "other", "pass_rate")
+    places = [[column.name for column in counted.columns].index(name) for name in ("test_id", *names)]
+    assert {tuple(row[place] for place in places) for row in counted.rows} == {
+        tuple(each[name] for name in ("test_id", *names)) for each in told["tests"]
+    }
+    assert counted.total is not None
+    assert [counted.total[place] for place in places[1:]] == [told["total"][name] for name in names]
+    assert [(row[0], row[-1]) for row in skipped.rows] == [
+        (usual.pk, "It is a rapid test; only test-case tests have test cases.")
+    ]
+
+
+def test_without_names_the_report_is_about_all_test_case_tests() -> None:
+    case = TestCaseFactory.create(test__testing_type=None)
+    TestFactory.create(testing_type="rapid")
+    (table,) = catalogue.find(everything(), "test-case-results").run(everything(), {}).tables
+    assert [row[0] for row in table.rows] == [case.test_id]
