@@ -5,12 +5,11 @@ from typing import Any, Literal
 
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 from pydantic import Field
 
-from reports.builtin.scope import OfDays, limits
+from reports.builtin.scope import OfDays, limits, of_tables
 from reports.catalogue import Report
-from reports.documents import Column, Document, Kind, Section, Table, Value
+from reports.documents import Column, Document, Kind, Table, Value
 from sync import access as caller
 from sync import wording
 from sync.access import Access
@@ -76,15 +75,7 @@ def run(access: Access, asked: BugParameters) -> Document:
         expected=rows.count(),
         empty="No bug is like that. Ask for less, or for another period.",
     )
-    return Document(
-        REPORT.name,
-        REPORT.title,
-        timezone.now(),
-        parameters=asked.shown(),
-        notes=notes,
-        sections=[Section(tables=[table])],
-        data_as_of=as_of,
-    )
+    return of_tables(REPORT, asked, table, notes=notes, as_of=as_of)
 
 
 def _found(access: Access, asked: BugParameters) -> Any:

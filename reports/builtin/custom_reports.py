@@ -6,13 +6,12 @@ from typing import Any
 
 import orjson
 from django.db.models import F, QuerySet
-from django.utils import timezone
 from pydantic import Field
 
-from reports.builtin.scope import OfDays, limits
+from reports.builtin.scope import OfDays, limits, of_tables
 from reports.catalogue import Report
 from reports.custom.answers import number
-from reports.documents import Column, Document, Kind, Section, Table, Value
+from reports.documents import Column, Document, Kind, Table, Value
 from sync import access as caller
 from sync import wording
 from sync.access import Access
@@ -70,15 +69,7 @@ def run(access: Access, asked: CustomReportParameters) -> Document:
         expected=rows.count(),
         empty="No bug was filed with a form like that.",
     )
-    return Document(
-        REPORT.name,
-        REPORT.title,
-        timezone.now(),
-        parameters=asked.shown(),
-        notes=notes,
-        sections=[Section(tables=[table])],
-        data_as_of=as_of,
-    )
+    return of_tables(REPORT, asked, table, notes=notes, as_of=as_of)
 
 
 def _found(access: Access, asked: CustomReportParameters) -> "QuerySet[CustomReport]":

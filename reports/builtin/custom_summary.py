@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from django.utils import timezone
 from pydantic import Field
 
 from reports import custom
-from reports.builtin.scope import OfDays, limits
+from reports.builtin.scope import OfDays, limits, of_tables
 from reports.catalogue import BadParameters, Report
 from reports.custom import NONE, CustomSummary, FieldKind, FieldSummary, UnknownField
-from reports.documents import Column, Document, Kind, Section, Table, Value
+from reports.documents import Column, Document, Kind, Table, Value
 from sync.access import Access
 from sync.api import params
 
@@ -55,16 +54,7 @@ def run(access: Access, asked: SummaryParameters) -> Document:
     except UnknownField as error:
         raise BadParameters({"field": str(error)}) from None
     notes, as_of = limits(products, "tests", "bugs")
-    return Document(
-        REPORT.name,
-        REPORT.title,
-        timezone.now(),
-        f"{summary.reports:,} forms",
-        parameters=asked.shown(),
-        notes=notes,
-        sections=[Section(tables=[_table(summary)])],
-        data_as_of=as_of,
-    )
+    return of_tables(REPORT, asked, _table(summary), notes=notes, as_of=as_of, subtitle=f"{summary.reports:,} forms")
 
 
 def _table(summary: CustomSummary) -> Table:

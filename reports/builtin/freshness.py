@@ -9,9 +9,9 @@ from django.utils import timezone
 from pydantic import Field
 
 from problematic.models import EventStatus
-from reports.builtin.scope import OfProducts, limits
+from reports.builtin.scope import OfProducts, limits, of_tables
 from reports.catalogue import Report
-from reports.documents import Column, Document, Kind, Section, Table, Value
+from reports.documents import Column, Document, Kind, Table, Value
 from sync import freshness
 from sync.access import Access
 from sync.models import Product
@@ -53,15 +53,13 @@ def run(access: Access, asked: FreshnessParameters) -> Document:
         expected=products.count(),
         empty="No product is like that.",
     )
-    return Document(
-        REPORT.name,
-        REPORT.title,
-        now,
-        f"Data counts as too old {freshness.time_to_live()} (h:mm:ss) after it was read.",
-        parameters=asked.shown(),
+    return of_tables(
+        REPORT,
+        asked,
+        table,
         notes=notes,
-        sections=[Section(tables=[table])],
-        data_as_of=as_of,
+        as_of=as_of,
+        subtitle=f"Data counts as too old {freshness.time_to_live()} (h:mm:ss) after it was read.",
     )
 
 

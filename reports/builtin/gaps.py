@@ -5,13 +5,12 @@ from typing import Annotated, Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
-from django.utils import timezone
 from pydantic import BeforeValidator, Field
 
 from problematic.models import EVENT_PREFIX, EventStatus, MappingState, ProblematicEvent, ProblematicMapping
-from reports.builtin.scope import OfProducts
+from reports.builtin.scope import OfProducts, of_tables
 from reports.catalogue import Report
-from reports.documents import Column, Document, Kind, Section, Table, Value
+from reports.documents import Column, Document, Kind, Table, Value
 from sync import access as caller
 from sync.access import Access
 from sync.public_ids import public_id
@@ -59,13 +58,11 @@ def run(access: Access, asked: GapParameters) -> Document:
         expected=rows.count(),
         empty="There is no such gap: everything in TestIO's lists could be read.",
     )
-    return Document(
-        REPORT.name,
-        REPORT.title,
-        timezone.now(),
-        "Consecutive tests of a product's list that TestIO could not deliver, between two that it could.",
-        parameters=asked.shown(),
-        sections=[Section(tables=[table])],
+    return of_tables(
+        REPORT,
+        asked,
+        table,
+        subtitle="Consecutive tests of a product's list that TestIO could not deliver, between two that it could.",
     )
 
 

@@ -1,6 +1,6 @@
 """What most reports can be asked for: customers, products, days; and what limits what they say about them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 
@@ -9,7 +9,8 @@ from django.utils import timezone
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from problematic.models import ProblematicEvent
-from reports.catalogue import NotThere, Parameters
+from reports.catalogue import NotThere, Parameters, Report
+from reports.documents import Document, Section, Table
 from sync import access as caller
 from sync import freshness, wording
 from sync.access import Access
@@ -105,6 +106,27 @@ def limits(products: "QuerySet[Product]", *parts: str) -> tuple[list[str], datet
     ages = {product: freshness.of(product, *parts, now=now) for product in products.only("name", *_TIMES)}
     as_of = freshness.oldest((age.data_as_of for age in ages.values()), now=now).data_as_of
     return [*_about_age(ages), *_about_gaps(products)], as_of
+
+
+def of_tables(
+    report: Report,
+    asked: OfProducts,
+    *tables: Table,
+    notes: Sequence[str] = (),
+    as_of: datetime | None = None,
+    subtitle: str = "",
+) -> Document:
+    """A report that is tables and nothing else. ``notes`` and ``as_of`` as ``limits`` gives them."""
+    return Document(
+        report.name,
+        report.title,
+        timezone.now(),
+        subtitle,
+        parameters=asked.shown(),
+        notes=list(notes),
+        sections=[Section(tables=list(tables))],
+        data_as_of=as_of,
+    )
 
 
 _TIMES = tuple(f"{part}_synced_at" for part in freshness.PARTS)

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from django.db.models import F
-from django.utils import timezone
 from pydantic import Field
 
 from reports import test_cases
-from reports.builtin.scope import OfDays, limits
+from reports.builtin.scope import OfDays, limits, of_tables
 from reports.catalogue import NotThere, Report
-from reports.documents import Column, Document, Kind, Section, Table, Value
+from reports.documents import Column, Document, Kind, Table, Value
 from reports.test_cases import CaseCounts
 from sync.access import Access, seen
 from sync.api import params
@@ -43,15 +42,7 @@ def run(access: Access, asked: ResultParameters) -> Document:
     tables = [_results([test for test in tests if test.pk not in skipped], counts)]
     if asked.test_id:  # of all tests most are no test-case tests: nobody wants to read that of each
         tables.append(_skipped([test for test in tests if test.pk in skipped], skipped))
-    return Document(
-        REPORT.name,
-        REPORT.title,
-        timezone.now(),
-        parameters=asked.shown(),
-        notes=notes,
-        sections=[Section(tables=tables)],
-        data_as_of=as_of,
-    )
+    return of_tables(REPORT, asked, *tables, notes=notes, as_of=as_of)
 
 
 def _tests(access: Access, asked: ResultParameters) -> list[Test]:

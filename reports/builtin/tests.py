@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
-from django.utils import timezone
 from pydantic import Field
 
-from reports.builtin.scope import OfDays, limits
+from reports.builtin.scope import OfDays, limits, of_tables
 from reports.catalogue import Report
-from reports.documents import Column, Document, Kind, Section, Table, Value
+from reports.documents import Column, Document, Kind, Table, Value
 from reports.figures import BugCounts
 from sync import access as caller
 from sync import wording
@@ -71,15 +70,7 @@ def run(access: Access, asked: TestParameters) -> Document:
         expected=rows.count(),
         empty="No test is like that. Ask for less, or for another period.",
     )
-    return Document(
-        REPORT.name,
-        REPORT.title,
-        timezone.now(),
-        parameters=asked.shown(),
-        notes=notes,
-        sections=[Section(tables=[table])],
-        data_as_of=as_of,
-    )
+    return of_tables(REPORT, asked, table, notes=notes, as_of=as_of)
 
 
 def _found(access: Access, asked: TestParameters) -> "QuerySet[Test]":
