@@ -56,8 +56,8 @@ def _map_something(page: Page) -> None:
 
     event = ProblematicEvent.objects.open().order_by("-product_id")[0]
     page.goto(f"/admin/problematic/problematicevent/{event.pk}/change/")
-    page.get_by_role("button", name="Map", exact=True).first.click()
-    page.wait_for_load_state("networkidle")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Map", exact=True).first.click()
 
 
 if __name__ == "__main__":
