@@ -25,7 +25,7 @@ STRICT = {
 }  # fmt: skip
 PRODUCTION = {
     "DJANGO_ALLOWED_HOSTS": "127.0.0.1,desk.example.com", "DESK_PLAIN_HTTP": "", "DESK_BEHIND_PROXY": "true",
-    "TESTIO_ALLOW_PRIVATE_ADDRESSES": "",
+    "TESTIO_ALLOW_PRIVATE_ADDRESSES": "", "DESK_SECURITY_CONTACT": "mailto:security@desk.example.com",
 }  # fmt: skip
 ADDRESSES = ("/admin/login/", "/nothing-here/", "/api/docs", "/api/v1/products", "/health", "/robots.txt")
 
@@ -46,6 +46,11 @@ def checked(*, level: str = "INFO", **variables: str) -> tuple[int, str]:
 
 def test_djangos_deployment_check_finds_nothing_in_production() -> None:
     assert checked() == (0, "System check identified no issues (1 silenced).\n")
+
+
+def test_a_site_without_anybody_to_tell_of_a_hole_in_it_is_told_so() -> None:
+    code, said = checked(level="WARNING", DESK_SECURITY_CONTACT="")
+    assert (code, re.findall(r"\((\w+\.\w+)\)", said)) == (0, ["desk.I002"])
 
 
 def test_plain_http_for_others_is_possible_and_said_loudly() -> None:
