@@ -33,7 +33,7 @@ def start(caller: Client, **body: Any) -> Any:
 def test_the_catalogue_tells_what_each_report_takes(small: world.World) -> None:
     ann = client("ann", see_all=True)
     found = ann.get(f"{BASE}/catalogue", {"q": "forms"}).json()["reports"]
-    assert [each["name"] for each in found] == ["custom-reports"]
+    assert [each["name"] for each in found] == ["custom-report-summary", "custom-reports"]
     assert "configuration_id" in found[0]["parameters"]["properties"]
     assert ann.get(f"{BASE}/catalogue/bugs").json()["title"] == "Bugs"
     assert ann.get(f"{BASE}/catalogue/bug").status_code == 404
