@@ -130,6 +130,13 @@ def _watch_parent(**_: Any) -> None:
     threading.Thread(target=_end_with_parent, name="lifeline", daemon=True).start()
 
 
+@signals.worker_process_shutdown.connect
+def _end_undisturbed(**_: Any) -> None:
+    # The parent answers a child's farewell with SIGTERM. It must not end the child while that still holds the lock of
+    # the queue it said farewell in: the parent would wait for the lock for ever. billiard masks it, in one thread.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def _end_with_parent() -> None:
     _lifeline.wait()
     ended = _task.end_soon()
