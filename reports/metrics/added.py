@@ -27,9 +27,12 @@ def testers_of_bugs(query: Query, facts: Facts) -> Statement | None:
 
 
 def sums_of_bugs(query: Query, facts: Facts, aggregates: Mapping[str, Count | Sum]) -> Statement | None:
-    """The test, and the aggregates of its bugs."""
+    """The test, and the aggregates of its bugs; without any, the test and its bugs' features, each once."""
     by = ("test_id", "feature_id") if facts.about_features else ("test_id",)
-    pairs = facts.bugs_of_tests().values(*by).annotate(**aggregates).values_list(*by, *aggregates)
+    bugs = facts.bugs_of_tests()
+    pairs = bugs.values(*by).annotate(**aggregates).values_list(*by, *aggregates)
+    if not aggregates:
+        pairs = bugs.values_list(*by).distinct()
     columns = ("feature", *aggregates) if facts.about_features else (*aggregates,)
     return _joined(query, facts, pairs, columns, ("test", *aggregates))
 

@@ -4,7 +4,7 @@ What is counted has many sets (a test those of all its bugs), and its group is e
 each device there is, joined with OR. Of strings of bits there are few, so that only those are taken apart, in Python.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from psycopg.sql import SQL, Identifier
 
@@ -27,7 +27,8 @@ def different_by_members(
     """
     places, values = sets.places(subject), sets.values(subject)
     members = sorted({member for some in values.values() for member in some})
-    words, table = _table(values, members)
+    numbers = sorted(values)
+    words = _words(values, numbers, members)
     keys = KEYS[: len(query.dimensions)]
     others = [key for place, key in enumerate(keys) if place not in places]
     if not parts or not members:
@@ -36,15 +37,15 @@ def different_by_members(
         rows=SQL(" UNION ALL ").join(SQL(sql) for sql, _ in parts),
         selected=identifiers((*keys, "counted")),
         number=Identifier(keys[places[0]]),
-        types=SQL(", ").join([SQL("%s::bigint[]")] * len(table)),
         words=identifiers(words),
-        unions=SQL(", ").join(SQL("bit_or({word}) AS {word}").format(word=Identifier(word)) for word in words),
+        unions=SQL(", ").join(SQL("bit_or((%s::bigint[])[place]) AS {}").format(Identifier(word)) for word in words),
         others=SQL("").join(SQL("{}, ").format(Identifier(key)) for key in others),
         empty=SQL("NULL, ") * (len(others) + len(words)),
     )
     found = Numbers()
     taken: dict[Raw, list[Member]] = {}
-    for is_total, *cells, number in fetch(shell, [value for _, own in parts for value in own] + table):
+    given = [*words.values(), numbers, *(value for _, own in parts for value in own)]
+    for is_total, *cells, number in fetch(shell, given):
         if is_total:
             found.total = {name: number}
             continue
@@ -58,13 +59,14 @@ def different_by_members(
     return found
 
 
-def _table(values: dict[int, list[Member]], members: Sequence[Member]) -> tuple[list[str], list[list[int]]]:
-    """The names of the words of bits; the numbers of the sets that have members, and each word of theirs."""
+def _words(
+    values: Mapping[int, list[Member]], numbers: Sequence[int], members: Sequence[Member]
+) -> dict[str, list[int]]:
+    """By name: each word of the bits of every set, in the order of their numbers."""
     bits = {member: 1 << place for place, member in enumerate(members)}
-    masks = {number: sum(bits[member] for member in some) for number, some in values.items() if some}
+    masks = [sum(bits[member] for member in values[number]) for number in numbers]
     shifts = range(0, len(members), _BITS)
-    table = [[mask >> shift & (1 << _BITS) - 1 for mask in masks.values()] for shift in shifts]
-    return [f"word{shift}" for shift in shifts], [list(masks), *table]
+    return {f"word{shift}": [mask >> shift & (1 << _BITS) - 1 for mask in masks] for shift in shifts}
 
 
 def _places(words: Sequence[int]) -> list[int]:
@@ -77,9 +79,10 @@ def _places(words: Sequence[int]) -> list[int]:
     ]
 
 
+# The place of a number among all numbers, in order, is found by halving; a join would hash, and lose the rows' order.
 _GROUPS = (
-    "WITH facts AS (SELECT {others}counted, {unions} FROM ({rows}) AS rows ({selected}) "
-    "JOIN unnest({types}) AS sets (number, {words}) ON number = {number} GROUP BY {others}counted) "
-    "SELECT FALSE, {others}{words}, count(*) FROM facts GROUP BY {others}{words}"
+    "WITH facts AS (SELECT {others}counted, {unions} "
+    "FROM (SELECT *, width_bucket({number}, %s::bigint[]) AS place FROM ({rows}) AS rows ({selected})) AS placed "
+    "GROUP BY {others}counted) SELECT FALSE, {others}{words}, count(*) FROM facts GROUP BY {others}{words}"
 )
 _TOTAL = " UNION ALL SELECT TRUE, {empty}count(*) FROM (SELECT DISTINCT counted FROM facts) AS each"

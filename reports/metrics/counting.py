@@ -32,10 +32,11 @@ from reports.metrics.shell import (
     different,
     different_records,
     grouped,
-    little_memory,
     merged,
+    planned,
     spread,
     statement_of,
+    together,
 )
 
 
@@ -45,8 +46,8 @@ def count(query: Query, facts: Facts) -> Numbers:
     sources = dict.fromkeys(source for measure in query.asked for source in measure.sources)
     if query.dimensions and not facts.about_bugs and not facts.about_features:
         sources[Source.TESTS] = None  # so that a product without bugs has its row, with rates nobody knows
-    if {Source.TESTS, Source.BUGS} <= sources.keys() and (together := _together(facts)):
-        found.add(together(query, facts, _wanted(query)))
+    if {Source.TESTS, Source.BUGS} <= sources.keys() and (in_one := _in_one(facts)):
+        found.add(in_one(query, facts, _wanted(query)))
         sources = {source: None for source in sources if source not in (Source.TESTS, Source.BUGS)}
     for source in sources:
         if source is Source.REPORTS:
@@ -67,6 +68,8 @@ def one_moment() -> Iterator[None]:
         # Two cores shared by everybody who looks: one question takes one of them.
         cursor.execute("SET LOCAL work_mem = '64MB'")
         cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+        # Indexes have bugs and covered features in the order of their tests: to merge them takes no table in memory.
+        cursor.execute("SET LOCAL enable_hashjoin = off")
         yield
 
 
@@ -108,7 +111,8 @@ def _pairs_of_values(query: Query, rows: Rows, names: tuple[str, ...]) -> Number
         statement = _selected(query, rows, "id")
     if statement is None:
         return _with_totals(Numbers(), names)
-    with little_memory():
+    # With little memory it sorts what is nearly in order instead of hashing all of it: that takes a third less.
+    with planned("work_mem", "4MB"):
         return _tests_and_sums(query, statement if names else different(query, statement), names)
 
 
@@ -117,10 +121,14 @@ def _by_feature(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
     covered = facts.tests(features=True).annotate(**{name: Value(0) for name in names})
     found_by_bugs = sums_of_bugs(query, facts, {name: _aggregate(name) for name in names})
     parts = [part for part in (_selected(query, covered, "id", names), found_by_bugs) if part]
-    found = _tests_and_sums(query, merged(query, parts, names), names) if parts else _with_totals(Numbers(), names)
+    found = _tests_and_sums(query, _merged(query, parts, names), names) if parts else _with_totals(Numbers(), names)
     found.groups = spread(found.groups, facts.sets, Subject.PLATFORM)
     found.total["tests"] = facts.tests().count()  # each covers a feature, or none
     return found
+
+
+def _merged(query: Query, parts: list[Statement], names: tuple[str, ...]) -> Statement:
+    return merged(query, parts, names) if names else different(query, together(parts))
 
 
 def _tests_and_sums(query: Query, rows: Statement, names: tuple[str, ...]) -> Numbers:
@@ -138,7 +146,7 @@ def _with_totals(found: Numbers, names: Iterable[str]) -> Numbers:
     return found
 
 
-def _together(facts: Facts) -> Callable[[Query, Facts, tuple[str, ...]], Numbers] | None:
+def _in_one(facts: Facts) -> Callable[[Query, Facts, tuple[str, ...]], Numbers] | None:
     """What counts tests and bugs in one go, where that can be done."""
     if facts.are_pairs and Subject.DEVICE not in facts.sets.subjects:
         return _pairs

@@ -75,7 +75,7 @@ class Sets:
             for place, name in enumerate(names)
             if name in self._query.filters
         }
-        nothing: Members = {0: frozenset({("",) * len(names)})}
+        nothing: Members = _with_members((0,), {}, subject)
         return {
             number: frozenset(each for each in members if all(each[place] in wanted[place] for place in wanted))
             for number, members in {**nothing, **everything}.items()
@@ -107,7 +107,7 @@ def _all_devices() -> Members:
     devices = BugDevice.objects.filter(bug_id__in=number_of).order_by()
     for bug, category, system, browsers in devices.values_list("bug_id", "category", "operating_system", "browsers"):
         found[number_of[bug]].update((category, system, browser) for browser in browsers or ("",))
-    return {number: frozenset(members) for number, members in found.items()}
+    return _with_members(number_of.values(), found, Subject.DEVICE)
 
 
 def _all_platforms() -> Members:
@@ -117,4 +117,10 @@ def _all_platforms() -> Members:
     platforms = TestPlatform.objects.filter(test_id__in=number_of).order_by()
     for test, system in platforms.values_list("test_id", "operating_system"):
         found[number_of[test]].add((system,))
-    return {number: frozenset(members) for number, members in found.items()}
+    return _with_members(number_of.values(), found, Subject.PLATFORM)
+
+
+def _with_members(numbers: Iterable[int], found: Mapping[int, set[Member]], subject: Subject) -> Members:
+    """Every set, so that no record with it is lost."""
+    nothing = {("",) * len(PLACES[subject])}
+    return {number: frozenset(found.get(number, nothing)) for number in numbers}

@@ -96,7 +96,9 @@ def different_records(
     }
     shell = SQL(_FACTS + (_GROUPS if keys else "") + _OVERALL)
     found = Numbers()
-    for is_total, *cells in fetch(shell.format(**parts_of_shell), values):
+    with planned("enable_hashjoin", "on" if sets.subjects else "off"):  # of few sets, and they have no order
+        rows = fetch(shell.format(**parts_of_shell), values)
+    for is_total, *cells in rows:
         numbers = dict(zip(sums, cells[len(keys) :], strict=True))
         if is_total:
             found.total = numbers
@@ -161,28 +163,34 @@ def different(query: Query, rows: Statement) -> Statement:
     return shell.as_string(), rows[1]
 
 
+def together(parts: list[Statement]) -> Statement:
+    """The rows of all parts, which have the same columns."""
+    return " UNION ALL ".join(sql for sql, _ in parts), tuple(value for _, own in parts for value in own)
+
+
 def merged(query: Query, parts: list[Statement], names: Sequence[str]) -> Statement:
     """The keys, ``counted`` and the sums of ``names`` over the rows of all parts, which have the same columns."""
+    rows, values = together(parts)
     keys = (*KEYS[: len(query.dimensions)], "counted")
     sums = [SQL("sum({}::integer)").format(Identifier(name)) for name in names]  # of bigint it would be numeric, slow
     shell = SQL("SELECT {selected} FROM ({rows}) AS rows ({columns}) GROUP BY {keys}").format(
         selected=SQL(", ").join([identifiers(keys), *sums]),
-        rows=SQL(" UNION ALL ").join(SQL(sql) for sql, _ in parts),
+        rows=SQL(rows),
         columns=identifiers((*keys, *names)),
         keys=identifiers(keys),
     )
-    return shell.as_string(), tuple(value for _, own in parts for value in own)
+    return shell.as_string(), values
 
 
 @contextmanager
-def little_memory() -> Iterator[None]:
-    """PostgreSQL sorts what is nearly in order instead of putting all of it into one table: that takes a third less."""
+def planned(name: str, value: str) -> Iterator[None]:
+    """PostgreSQL plans what is asked within by this setting."""
     with connection.cursor() as cursor:
-        cursor.execute("SHOW work_mem")
-        (before,) = cursor.fetchone() or ("4MB",)
-        cursor.execute("SET LOCAL work_mem = '4MB'")
+        cursor.execute(SQL("SHOW {}").format(Identifier(name)))
+        (before,) = cursor.fetchone() or ("",)
+        cursor.execute(SQL("SET LOCAL {} = {}").format(Identifier(name), value))
         yield
-        cursor.execute(SQL("SET LOCAL work_mem = {}").format(before))
+        cursor.execute(SQL("SET LOCAL {} = {}").format(Identifier(name), before))
 
 
 _FACTS = "WITH facts ({selected}) AS ({facts}) "
