@@ -66,7 +66,7 @@ def _measure(wanted: set[str], options: argparse.Namespace) -> dict[str, Json]:
     if "answers" in wanted:
         figures["answers"] = _part("answers", tests=50_000, products=12, bugs_per_test=6, repeat=100)
     if "metrics" in wanted:
-        found = _part("metrics", tests=50_000, bugs=300_000, repeat=4, pairs=12)
+        found = _part("metrics", tests=50_000, bugs=300_000, repeat=20, pairs=12)
         figures["metrics"] = found | {"met": all(each["met"] for each in found.values())}
     if "quality" in wanted:
         figures["quality"] = _reports("quality", tests=50_000, repeat=20)

@@ -42,7 +42,8 @@ def _joined(
 ) -> Statement | None:
     """``pairs`` have a test and ``columns``."""
     keys = KEYS[: len(query.dimensions)]
-    tests, of_tests = statement_of(facts.tests().values_list(*keys, "id")), statement_of(pairs)
+    tests = statement_of(facts.tests().order_by("pk").values_list(*keys, "id"))
+    of_tests = statement_of(pairs)
     if tests is None or of_tests is None:
         return None
     named = ["feature" if name == "feature" else key for name, key in zip(query.dimensions, keys, strict=True)]

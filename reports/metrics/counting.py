@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from django.db import connection, transaction
 from django.db.models import (
+    BigIntegerField,
     Count,
     DecimalField,
     F,
@@ -17,6 +18,8 @@ from django.db.models import (
     TextField,
     Value,
 )
+from django.db.models.functions import Cast
+from psycopg.sql import SQL
 
 from reports.figures import RATES, bug_counts, severity_score_of_bugs
 from reports.metrics.added import features_of_bugs, sums_of_bugs, testers_of_bugs
@@ -31,12 +34,13 @@ from reports.metrics.shell import (
     Statement,
     different,
     different_records,
+    fetch,
     grouped,
+    in_order,
     merged,
     planned,
     spread,
     statement_of,
-    together,
 )
 
 
@@ -118,7 +122,7 @@ def _pairs_of_values(query: Query, rows: Rows, names: tuple[str, ...]) -> Number
 
 def _by_feature(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
     """Tests by the features they cover or have bugs on, and with ``names`` what those bugs add up to."""
-    covered = facts.tests(features=True).annotate(**{name: Value(0) for name in names})
+    covered = facts.tests(features=True).annotate(**{name: Cast(Value(0), BigIntegerField()) for name in names})
     found_by_bugs = sums_of_bugs(query, facts, {name: _aggregate(name) for name in names})
     parts = [part for part in (_selected(query, covered, "id", names), found_by_bugs) if part]
     found = _tests_and_sums(query, _merged(query, parts, names), names) if parts else _with_totals(Numbers(), names)
@@ -128,7 +132,7 @@ def _by_feature(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
 
 
 def _merged(query: Query, parts: list[Statement], names: tuple[str, ...]) -> Statement:
-    return merged(query, parts, names) if names else different(query, together(parts))
+    return merged(query, parts, names) if names else different(query, in_order(query, parts))
 
 
 def _tests_and_sums(query: Query, rows: Statement, names: tuple[str, ...]) -> Numbers:
@@ -224,7 +228,8 @@ def _sums(query: Query, facts: Facts, rows: Rows, aggregates: Mapping[str, Count
     if not keys:
         found.total = {name: number or 0 for name, number in rows.aggregate(**aggregates).items()}
         return found
-    for row in rows.values(*keys).annotate(**aggregates).values_list(*keys, *aggregates):
+    statement = statement_of(rows.values(*keys).annotate(**aggregates).values_list(*keys, *aggregates))
+    for row in fetch(SQL(statement[0]), statement[1]) if statement else ():
         numbers = {name: number or 0 for name, number in zip(aggregates, row[len(keys) :], strict=True)}
         found.groups[row[: len(keys)]] = numbers
         for name, number in numbers.items():

@@ -143,7 +143,7 @@ class Facts:
         if self._is_narrowed or not all(map(self.query.is_about_bugs, self.query.grouped)):
             return rows
         one = Subquery(rows.filter(of_feature=OuterRef("pk")).values(one=F("of_feature"))[:1])
-        return self._grouped(Feature.objects.order_by().annotate(of_feature=one), COVERED)
+        return self._grouped(Feature.objects.filter(pk=one).order_by().annotate(of_feature=F("pk")), COVERED)
 
     def bugs_of_tests(self) -> "QuerySet[Bug, Any]":
         """The bugs of all tests, also of such as do not count; where ``takes_all_bugs``."""

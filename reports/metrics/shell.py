@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from reports.metrics.dimensions import Subject
 from reports.metrics.facts import KEYS
@@ -163,16 +163,11 @@ def different(query: Query, rows: Statement) -> Statement:
     return shell.as_string(), rows[1]
 
 
-def together(parts: list[Statement]) -> Statement:
-    """The rows of all parts, which have the same columns."""
-    return " UNION ALL ".join(sql for sql, _ in parts), tuple(value for _, own in parts for value in own)
-
-
 def merged(query: Query, parts: list[Statement], names: Sequence[str]) -> Statement:
     """The keys, ``counted`` and the sums of ``names`` over the rows of all parts, which have the same columns."""
-    rows, values = together(parts)
     keys = (*KEYS[: len(query.dimensions)], "counted")
     sums = [SQL("sum({}::integer)").format(Identifier(name)) for name in names]  # of bigint it would be numeric, slow
+    rows, values = in_order(query, parts, names)
     shell = SQL("SELECT {selected} FROM ({rows}) AS rows ({columns}) GROUP BY {keys}").format(
         selected=SQL(", ").join([identifiers(keys), *sums]),
         rows=SQL(rows),
@@ -180,6 +175,17 @@ def merged(query: Query, parts: list[Statement], names: Sequence[str]) -> Statem
         keys=identifiers(keys),
     )
     return shell.as_string(), values
+
+
+def in_order(query: Query, parts: list[Statement], names: Sequence[str] = ()) -> Statement:
+    """The rows of all parts, one test after the other. Each part is nearly so, and is put in order by itself."""
+    keys = KEYS[: len(query.dimensions)]
+    places = {"columns": identifiers((*keys, "counted", *names)), "order": identifiers(("counted", *keys))}
+    ordered = SQL("(SELECT * FROM ({rows}) AS rows ({columns}) ORDER BY {order} OFFSET 0)")
+    shell = SQL("SELECT * FROM ({rows}) AS parts ORDER BY {order} OFFSET 0").format(
+        rows=SQL(" UNION ALL ").join(ordered.format(rows=SQL(sql), **places) for sql, _ in parts), **places
+    )
+    return shell.as_string(), tuple(value for _, own in parts for value in own)
 
 
 @contextmanager
@@ -211,7 +217,7 @@ def statement_of(rows: Rows) -> Statement | None:
     return written
 
 
-def fetch(sql: Composed, values: list[Any]) -> list[tuple[Any, ...]]:
+def fetch(sql: Composable, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         found: list[tuple[Any, ...]] = cursor.fetchall()
