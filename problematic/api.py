@@ -1,7 +1,7 @@
 """Triage for programs, under ``/api/v1/problematic``: schema in, one call, schema out.
 
 Compatible changes only: fields and parameters may be added, never renamed or given another meaning. What the calls
-raise gets its status in ``testio_site.api``.
+raise gets its status in ``testio_site.error_handlers``.
 """
 
 from datetime import datetime, timedelta
@@ -14,8 +14,9 @@ from django.http import Http404, HttpResponse
 from django.urls import reverse
 from ninja import Query, Router, Status
 
-from problematic import audit, choice, claims, jobs, listings, schemas, suggestions, triage
+from problematic import audit, choice, claims, clearing, jobs, listings, schemas, suggestions, triage
 from problematic.choice import Choice
+from problematic.clearing import Scope
 from problematic.models import (
     EVENT_PREFIX,
     JOB_PREFIX,
@@ -24,7 +25,6 @@ from problematic.models import (
     RetryJob,
     TriageEntry,
 )
-from problematic.triage import Scope
 from sync import access, customers
 from sync.access import Access, NotHere, Request, require
 from sync.api.conditional import Answer, documented, reads
@@ -167,7 +167,7 @@ def clear(request: Request, body: schemas.ClearOrder) -> schemas.ClearedCounts:
     chosen = _chosen(request.access, body.customer)
     _refuse_unknown("product_ids", chosen, body.product_ids)
     scope = Scope(chosen, body.product_ids, body.resolved_only)
-    cleared = triage.clear(scope, by=request.user)
+    cleared = clearing.clear(scope, by=request.user)
     audit.cleared(request.user, scope, cleared)
     return schemas.ClearedCounts(
         position_ranges_cleared=cleared.position_ranges_cleared,

@@ -12,8 +12,9 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 
+from problematic.clearing import Cleared, Scope
 from problematic.models import ProblematicEvent, RetryJob
-from problematic.triage import By, Cleared, Mapped, Scope
+from problematic.triage import By, Mapped
 from problematic.undo import Undone
 
 #: More numbers than this are only counted; the event's history has them all.

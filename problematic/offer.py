@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Self
 from uuid import UUID
 
+from problematic.clearing import Scope
 from problematic.models import EventStatus, ProblematicMapping
-from problematic.triage import Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from django.contrib.auth.models import User
 from django.db.models import Max, QuerySet
 
 from problematic import keepsakes, sameness
+from problematic.clearing import no_sync
 from problematic.models import EventStatus, MappingState, ProblematicEvent, ProblematicMapping, TriageEntry
-from problematic.triage import By, TriageRefused, no_sync
+from problematic.triage import By, TriageRefused
 
 Action = TriageEntry.Action
 

@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 from hypothesis import settings as hypothesis_settings
 
+from sync.sandbox import SandboxServer, World
 from testio_site.postgres import pools
 
 if TYPE_CHECKING:
@@ -62,6 +63,13 @@ def no_abandoned_connection() -> Iterator[None]:
             pools.close_pools()
             pytest.fail("a thread of this test ended without connection.close(); the pool will miss its connection")
         time.sleep(0.01)
+
+
+@pytest.fixture
+def sandbox(world: World) -> Iterator[SandboxServer]:
+    """The simulated TestIO, with the data of whatever `world` is nearest to the test."""
+    with SandboxServer(world) as server:
+        yield server
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from problematic import audit, claims, triage
+from problematic import audit, claims, clearing
 from problematic.admin import looks, tables
 from problematic.admin.addressing import Request
 from problematic.admin.steps import REFUSALS, StepViews
+from problematic.clearing import Scope
 from problematic.forms import ClearForm
 from problematic.models import EventStatus, MappingState, ProblematicEvent, ProblematicMapping
-from problematic.triage import Scope
 from sync.public_ids import NoSuchId
 
 #: What is cleared in one go; a selection over all pages reaches no further.
@@ -142,7 +142,7 @@ class ClearViews(StepViews):
     def _cleared(self, request: Request, selection: Selection) -> bool:
         scope, step = Scope.of([event.pk for event in selection.events]), uuid4()
         try:
-            result = triage.clear(scope, by=request.user, agreed=selection.test_ids, step=step)
+            result = clearing.clear(scope, by=request.user, agreed=selection.test_ids, step=step)
         except REFUSALS as refusal:
             self.message_user(request, f"Nothing was cleared. {refusal}", messages.ERROR)
             return False

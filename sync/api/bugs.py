@@ -115,10 +115,8 @@ BUGS = Listing(
 def list_bugs(request: Request, query: Query[BugQuery]) -> Answer:
     """Bugs, the last reported first."""
     scope = products_in_scope(request.access, query.customer, query.product_id)
-    customer = params.customer_id(request.access, query.customer)
     rows = _filtered(request, query).filter(_found_in(query.test_id), _of_types(query.testing_type))
-    rows = params.narrowed(rows, product_id__in=query.product_id, product__customer_id=customer)
-    return _page(request, query, rows, scope)
+    return _page(request, query, params.of_products(request.access, rows, query), scope)
 
 
 @router.get("/tests/{test}/bugs", response=documented(BugPage, 404), exclude_unset=True)

@@ -94,8 +94,7 @@ USER_STORIES = Listing(
 def list_features(request: Request, query: Query[FeatureQuery]) -> Answer:
     """Features by their number, with how much each is used."""
     scope = products_in_scope(request.access, query.customer, query.product_id)
-    customer = params.customer_id(request.access, query.customer)
-    rows = params.narrowed(_filtered(request, query), product_id__in=query.product_id, product__customer_id=customer)
+    rows = params.of_products(request.access, _filtered(request, query), query)
     return FEATURES.page(request, query, rows, query.sort, products=scope)
 
 
@@ -128,13 +127,9 @@ def read_feature(request: Request, feature: params.FeatureId) -> Answer:
 def list_user_stories(request: Request, query: Query[UserStoryQuery]) -> Answer:
     """User stories in the order they were first seen."""
     scope = products_in_scope(request.access, query.customer, query.product_id)
-    rows = params.narrowed(
-        params.missing(seen(UserStory.objects.all(), request.access, "feature__product__customer"), query.missing),
-        feature_id__in=query.feature_id,
-        feature__product_id__in=query.product_id,
-        feature__product__customer_id=params.customer_id(request.access, query.customer),
-        title__icontains=query.search,
-    )
+    rows = params.missing(seen(UserStory.objects.all(), request.access, "feature__product__customer"), query.missing)
+    rows = params.of_products(request.access, rows, query, product="feature__product")
+    rows = params.narrowed(rows, feature_id__in=query.feature_id, title__icontains=query.search)
     return USER_STORIES.page(request, query, rows, query.sort, products=scope)
 
 

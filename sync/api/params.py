@@ -201,6 +201,17 @@ def customer_id(caller: Access, name: str | None) -> int | None:
     return None if name is None else customers.find(name, access.customers(caller)).pk
 
 
+def of_products(
+    caller: Access, rows: "models.QuerySet[Row]", query: OfProducts, *, product: str = "product"
+) -> "models.QuerySet[Row]":
+    """Rows of the products and the customer asked for; ``product`` is the way from a row to its product.
+
+    Raises ``CustomerError`` as ``customer_id`` does.
+    """
+    customer = customer_id(caller, query.customer)
+    return narrowed(rows, **{f"{product}_id__in": query.product_id, f"{product}__customer_id": customer})
+
+
 def refuse(parameter: str, reason: str) -> ValidationError:
     """What to raise for a parameter of the address that cannot be used."""
     return ValidationError([{"loc": ("query", parameter), "msg": reason}])

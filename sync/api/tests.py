@@ -87,8 +87,7 @@ TESTS = Listing(
 def list_tests(request: Request, query: Query[TestQuery]) -> Answer:
     """Tests, the last ended first."""
     scope = products_in_scope(request.access, query.customer, query.product_id)
-    customer = params.customer_id(request.access, query.customer)
-    rows = params.narrowed(_filtered(request, query), product_id__in=query.product_id, product__customer_id=customer)
+    rows = params.of_products(request.access, _filtered(request, query), query)
     return TESTS.page(request, query, rows, query.sort, products=scope)
 
 

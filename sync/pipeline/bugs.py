@@ -17,7 +17,7 @@ from sync.pipeline.context import Work
 from sync.pipeline.hidden import sync_hidden_bugs
 from sync.pipeline.parsing import sorted_out
 from sync.runs import Phase, phase
-from sync.testio.client import CONFIRM
+from sync.testio.endpoints import CONFIRM
 from sync.testio.errors import TestIOTooLarge, TestIOUnreadable
 from sync.testio.payloads import BugRecord, parse_bug
 

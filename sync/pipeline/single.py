@@ -10,7 +10,8 @@ from sync import store
 from sync.leases import Lease
 from sync.models import Bug, Customer, Person, Product, Test, TestFreshness
 from sync.models.test import FINAL_STATUSES
-from sync.testio.client import CONFIRM, TestIOClient
+from sync.testio.client import TestIOClient
+from sync.testio.endpoints import CONFIRM
 from sync.testio.payloads import BugRecord, TestRecord, Unstorable, parse_bug, parse_test
 
 

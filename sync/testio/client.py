@@ -1,8 +1,8 @@
 """The wall around the TestIO Customer API: the only module that knows about HTTP (httpx).
 
-``TestIOClient`` has one method per call we make. Each returns what TestIO sent, out of its envelope and otherwise
-untouched (the parsers judge the content), or raises one of ``sync.testio.errors``. Passing trouble is dealt with
-here: politely repeated, or, after a 429, waited out by all callers of the customer together.
+``TestIOClient`` puts the questions of ``endpoints`` to TestIO: it returns what came, or raises one of
+``sync.testio.errors``. Passing trouble is dealt with here: politely repeated, or, after a 429, waited out by all
+callers of the customer together.
 
 Classification is by status code only, redirects are not followed, and the token leaves this process in the
 ``Authorization`` header and nowhere else; for the internet only, unless ``private`` networks are allowed. That is why
@@ -15,10 +15,9 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Collection, Generator, Mapping, Sequence
-from types import MappingProxyType, TracebackType
-from typing import Any, Self
-from urllib.parse import urlencode
+from collections.abc import Generator
+from types import TracebackType
+from typing import Self
 
 import httpx
 
@@ -26,32 +25,24 @@ from sync.testio import errors
 from sync.testio.address import NotPublic, public_addresses
 from sync.testio.answers import seconds_to_wait
 from sync.testio.asking import DEFAULT_PATIENCE, Asker, Limiter, Meter, Patience, Reply
+from sync.testio.endpoints import Endpoints
 from sync.testio.errors import TestIOError
 
 # httpx tells every request at INFO; our own line per call, at DEBUG, is enough.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
-Record = dict[str, Any]
-Query = Mapping[str, object]
-
 LARGEST_ANSWER = 256 * 1024 * 1024  # bytes; what a mistaken query returns must not eat the machine's memory
 CONNECT_TIMEOUT = 15.0  # seconds; a host that is there answers within a few
 NAME_KEPT = 60.0  # seconds until a name is looked up again
-CONFIRM = 3  # how often in all a 500 is asked for before it is believed, unless the caller knows better
-EVERYTHING: Query = MappingProxyType({})
-WITH_USER_STORIES: Query = MappingProxyType({"includes[]": "user_stories"})  # objects with ids, else bare titles
 
 
-class TestIOClient:
+class TestIOClient(Endpoints):
     """Reads one customer's data from TestIO. Threads share one instance; a process that forks makes a new one.
 
-    ``timeout`` is the number of seconds one call may take. ``confirm`` in the methods is how often in all a 500 is
-    asked for before it is believed. ``stop``, once set, ends every wait before a repetition with TestIOCancelled.
-    ``private``: addresses that are not on the internet (this machine, a company's network) may be called as well.
-
-    Every method may raise TestIORefused, TestIONotFound, TestIOUnreadable, TestIOTooLarge, TestIOUnavailable,
-    TestIOUnexpected (also for an answer without its envelope) and TestIOCancelled.
+    ``timeout`` is the number of seconds one call may take. ``stop``, once set, ends every wait before a repetition with
+    TestIOCancelled. ``private``: addresses that are not on the internet (this machine, a company's network) may be
+    called as well.
     """
 
     def __init__(
@@ -101,93 +92,6 @@ class TestIOClient:
         twin.meters = (*self.meters, meter)
         twin.owns_pool = False
         return twin
-
-    # What TestIO can be asked ------------------------------------------------------------------------------------
-
-    def products(self, product_ids: Collection[int] = ()) -> list[Record]:
-        """The customer's products, or those of ``product_ids`` that exist.
-
-        [doc] `filter[product_ids]` is an array. Whether it is heeded we do not know: check what comes.
-        """
-        query = {"filter[product_ids][]": sorted(product_ids)}
-        return self._records("/products", "products", query)
-
-    def product(self, product_id: int) -> Record:
-        return self._record(f"/products/{product_id}", "product")
-
-    def features(self, product_id: int) -> list[Record]:
-        """Every feature of the product, with or without sections [doc], with its user stories as objects."""
-        return self._records(f"/products/{product_id}/features", "features", WITH_USER_STORIES)
-
-    def section_features(self, product_id: int, section_id: int) -> list[Record]:
-        return self._records(f"/products/{product_id}/sections/{section_id}/features", "features")
-
-    def tests(self, product_id: int, page: int, per_page: int, *, confirm: int = 1) -> list[Record]:
-        """One page of the product's tests, newest `end_at` first [seen]. It may be shorter than asked for [assume]."""
-        query = {"page": page, "per_page": per_page, **WITH_USER_STORIES}
-        path = f"/products/{product_id}/exploratory_tests"
-        return self._records(path, "exploratory_tests", query, confirm=confirm)
-
-    def test(self, test_id: int) -> Record:
-        """One test, as in the list plus analytics and per-feature results [doc]."""
-        return self._record(f"/exploratory_tests/{test_id}", "exploratory_test", WITH_USER_STORIES)
-
-    def bugs(self, test_ids: Sequence[int], *, confirm: int = 1) -> list[Record]:
-        """All bugs of these tests; none for no tests, without a call (TestIO would send every bug there is).
-
-        Raises TestIOTooLarge at the first 413, 414, 524 or time-out, for the caller to ask in halves [seen].
-        """
-        if not test_ids:
-            return []
-        query = {"filter_test_cycle_ids": ",".join(map(str, test_ids))}
-        return self._records("/bugs", "bugs", query, bare=True, confirm=confirm, divisible=len(test_ids) > 1)
-
-    def product_bugs(self, product_id: int) -> list[Record]:
-        """All bugs of a product at once [seen]; TestIOTooLarge where that is more than TestIO can answer."""
-        return self._records("/bugs", "bugs", {"filter_product_ids": str(product_id)}, bare=True, divisible=True)
-
-    def bug(self, bug_id: int) -> Record:
-        return self._record(f"/bugs/{bug_id}", "bug")
-
-    def test_case_test(self, product_id: int, test_id: int) -> Record:
-        return self._record(f"/products/{product_id}/test_case_tests/{test_id}", "test_case_test")
-
-    def test_case_results(self, product_id: int, test_id: int) -> list[Record]:
-        """The results of a test-case test; TestIO sends them as a bare array [seen]."""
-        return self._records(f"/products/{product_id}/test_case_tests/{test_id}/results", "results", bare=True)
-
-    def reject_reasons(self) -> list[Record]:
-        """The reasons bugs are rejected for; an array in some shape [assume], with or without an envelope."""
-        return self._records("/bugs/reject_reasons", "reject_reasons", bare=True)
-
-    # How it is asked ---------------------------------------------------------------------------------------------
-
-    def _record(self, path: str, envelope: str, query: Query = EVERYTHING) -> Record:
-        address = _address(path, query)
-        content = self._ask(address, confirm=CONFIRM)
-        record = content.get(envelope) if isinstance(content, dict) else None
-        if not isinstance(record, dict):
-            raise errors.without_envelope(address, envelope)
-        return record
-
-    def _records(
-        self,
-        path: str,
-        envelope: str,
-        query: Query = EVERYTHING,
-        *,
-        bare: bool = False,
-        confirm: int = CONFIRM,
-        divisible: bool = False,
-    ) -> list[Record]:
-        address = _address(path, query)
-        content = self._ask(address, confirm=confirm, divisible=divisible)
-        if bare and isinstance(content, list):
-            return content
-        records = content.get(envelope) if isinstance(content, dict) else None
-        if not isinstance(records, list):
-            raise errors.without_envelope(address, envelope)
-        return records
 
     def _ask(self, path: str, *, confirm: int, divisible: bool = False) -> object:
         return self._asker.ask(path, confirm=confirm, divisible=divisible, meters=self.meters)
@@ -307,11 +211,6 @@ def _url(text: str) -> httpx.URL | None:
         return httpx.URL(text)
     except httpx.InvalidURL:
         return None
-
-
-def _address(path: str, query: Query) -> str:
-    words = urlencode(query, doseq=True, safe="[],")
-    return f"{path}?{words}" if words else path
 
 
 def _pause_asked_for(response: httpx.Response) -> float | None:

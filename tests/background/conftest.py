@@ -19,12 +19,6 @@ def world() -> World:
 
 
 @pytest.fixture
-def sandbox(world: World) -> Iterator[SandboxServer]:
-    with SandboxServer(world) as server:
-        yield server
-
-
-@pytest.fixture
 def customer(transactional_db: None, sandbox: SandboxServer) -> Customer:
     return make_customer(sandbox, is_default=True)
 

@@ -1,10 +1,27 @@
-"""What tests wait for."""
+"""What tests begin with, and what they wait for."""
 
 from datetime import datetime
 
 from django.db.models import Max
+from django.db.models.functions import Now
 
 from sync.models import Customer, SyncEvent, SyncPhase
+from sync.sandbox import SandboxServer
+from tests.sync.support import content, forget_everything, sync
+
+
+def about_to_be_read_slowly(customer: Customer, sandbox: SandboxServer) -> dict[str, list[str]]:
+    """All products are due for their first sync, and TestIO takes its time: somebody can be met in the middle of it.
+
+    Returns what the tables hold when nothing disturbs it.
+    """
+    sync(customer)
+    undisturbed = content(customer)
+    forget_everything(customer)
+    Customer.objects.filter(pk=customer.pk).update(products_due_at=Now())
+    sandbox.stats.reset()
+    sandbox.faults.set(latency_ms=300)
+    return undisturbed
 
 
 def all_settled(customer: Customer) -> bool:

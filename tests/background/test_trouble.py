@@ -6,15 +6,14 @@ from pathlib import Path
 from uuid import UUID
 
 import psycopg
-from django.db.models.functions import Now
 
 from sync.models import Bug, Customer, Product, SyncEvent, SyncLease, Test
 from sync.sandbox import SandboxServer
 from sync.sandbox.comparison import compare
 from tests.background.databases import own_database
-from tests.background.states import all_settled
+from tests.background.states import about_to_be_read_slowly, all_settled
 from tests.background.workers import Worker
-from tests.sync.support import content, finish, forget_everything, start, sync, versions, wait_until
+from tests.sync.support import content, finish, start, versions, wait_until
 
 #: Seconds that trouble lasts here; ``tests/stress`` has the long versions.
 A_WHILE = 3
@@ -83,12 +82,7 @@ def answer_429_for(seconds: float, customer: Customer, sandbox: SandboxServer, d
 def test_a_worker_that_was_suspended_past_its_lease_writes_nothing_more(
     customer: Customer, sandbox: SandboxServer, database_url: str, home: Path, every_second: None
 ) -> None:
-    sync(customer)
-    undisturbed = content(customer)
-    forget_everything(customer)
-    Customer.objects.filter(pk=customer.pk).update(products_due_at=Now())
-    sandbox.stats.reset()
-    sandbox.faults.set(latency_ms=300)
+    undisturbed = about_to_be_read_slowly(customer, sandbox)
     short = {"TESTIO_LOCK_TIMEOUT": "5", "TESTIO_PAGE_SIZE": "3"}
     with Worker(database_url, home, short, beat=True) as zombie:
         wait_until(lambda: sandbox.stats.by_kind["tests"] > 2, "the middle of a product")

@@ -13,9 +13,9 @@ from sync.models import Customer, Product, SyncEvent, SyncPhase
 from sync.sandbox import SandboxServer
 from sync.sandbox.comparison import compare
 from tests.background import probes
-from tests.background.states import all_settled
+from tests.background.states import about_to_be_read_slowly, all_settled
 from tests.background.workers import Worker, is_running
-from tests.sync.support import content, forget_everything, free_leases, sync, wait_until
+from tests.sync.support import content, free_leases, wait_until
 
 
 def test_what_comes_due_is_refreshed_with_nobody_watching(
@@ -159,12 +159,7 @@ def is_in_the_middle_of_a_product(worker: Worker) -> bool:
 def test_another_worker_takes_over_from_a_killed_one_at_once(
     customer: Customer, sandbox: SandboxServer, database_url: str, home: Path, every_second: None
 ) -> None:
-    sync(customer)
-    undisturbed = content(customer)
-    forget_everything(customer)
-    Customer.objects.filter(pk=customer.pk).update(products_due_at=Now())
-    sandbox.stats.reset()
-    sandbox.faults.set(latency_ms=300)
+    undisturbed = about_to_be_read_slowly(customer, sandbox)
     with Worker(database_url, home, {"TESTIO_PAGE_SIZE": "2"}, beat=True) as first:
         wait_until(lambda: sandbox.stats.by_kind["tests"] > 0, "the first product")
         with Worker(database_url, home, beat=True, processes=2):

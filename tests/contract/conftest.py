@@ -33,12 +33,6 @@ def world() -> World:
 
 
 @pytest.fixture
-def sandbox(world: World) -> Iterator[SandboxServer]:
-    with SandboxServer(world) as server:
-        yield server
-
-
-@pytest.fixture
 def customer(transactional_db: None, sandbox: SandboxServer, world: World) -> Customer:
     """Synced, with two gaps; one of them has a mapped test."""
     customer = make_customer(sandbox, is_default=True)

@@ -5,8 +5,10 @@ import stamina
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
+from problematic.models import ProblematicEvent
 from sync.models import Customer, SyncEvent
 from sync.sandbox import SandboxServer, World
+from tests.problematic.factories import ProblematicEventFactory
 from tests.sync.support import make_customer, sync, world_of
 
 
@@ -30,12 +32,6 @@ def world() -> World:
 
 
 @pytest.fixture
-def sandbox(world: World) -> Iterator[SandboxServer]:
-    with SandboxServer(world) as server:
-        yield server
-
-
-@pytest.fixture
 def customer(db: None, sandbox: SandboxServer) -> Customer:
     return make_customer(sandbox)
 
@@ -48,6 +44,12 @@ def product_id(world: World) -> int:
 @pytest.fixture
 def user(db: None) -> User:
     return User.objects.create_user("maria")
+
+
+@pytest.fixture
+def event(db: None) -> ProblematicEvent:
+    """Of a customer whose API nobody serves: triage needs none."""
+    return ProblematicEventFactory.create()
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from problematic import triage
+from problematic import clearing, triage
+from problematic.clearing import Scope
 from problematic.models import EventStatus, ProblematicEvent
-from problematic.triage import Scope
 from sync import leases
 from tests.problematic.factories import ProblematicEventFactory, ProblematicMappingFactory
 from tests.sync.admin.pages import listed, shown
@@ -96,7 +96,7 @@ def test_the_page_of_an_event_offers_to_undo_its_last_step_as_long_as_that_goes(
     event = ProblematicEventFactory.create()
     triage.map_tests(event, [7])
     assert shown(desk, page(event)).count('name="step"') == 1
-    triage.clear(Scope.of([event.pk]))
+    clearing.clear(Scope.of([event.pk]))
     html = shown(desk, page(event))
     ProblematicEventFactory.create(product=event.product, boundary_before_id=event.boundary_before_id)
     assert 'name="step"' not in shown(desk, page(event))
@@ -107,17 +107,17 @@ def test_the_page_of_an_event_offers_to_undo_its_last_step_as_long_as_that_goes(
 
 def test_whoever_may_not_do_a_thing_may_not_undo_it(desk: Client) -> None:
     event = ProblematicEventFactory.create()
-    triage.map_tests(event, [7], step=(mapping := uuid4()))
+    triage.map_tests(event, [7], step=(mapped := uuid4()))
     mapper = clerk("map_tests")
     assert 'name="step"' in shown(mapper, page(event))
-    triage.clear(Scope.of([event.pk]), step=(clearing := uuid4()))
+    clearing.clear(Scope.of([event.pk]), step=(cleared := uuid4()))
     assert 'name="step"' not in shown(mapper, page(event))
-    assert mapper.post(f"{EVENTS}undo/", {"step": str(clearing)}).status_code == 403
+    assert mapper.post(f"{EVENTS}undo/", {"step": str(cleared)}).status_code == 403
     User.objects.get(username="clerk").user_permissions.set(
         Permission.objects.filter(codename__in=["clear_events", "view_problematicevent", "see_all_customers"])
     )
-    assert mapper.post(f"{EVENTS}undo/", {"step": str(mapping)}).status_code == 403
-    assert mapper.post(f"{EVENTS}undo/", {"step": str(clearing)}).status_code == 302
+    assert mapper.post(f"{EVENTS}undo/", {"step": str(mapped)}).status_code == 403
+    assert mapper.post(f"{EVENTS}undo/", {"step": str(cleared)}).status_code == 302
     event.refresh_from_db()
     assert event.status == EventStatus.OPEN
 
@@ -144,7 +144,7 @@ def test_what_belongs_to_other_customers_is_not_undone() -> None:
 
 def test_an_undo_that_must_wait_for_a_sync_can_be_tried_again(desk: Client) -> None:
     event = ProblematicEventFactory.create()
-    triage.clear(Scope.of([event.pk]))
+    clearing.clear(Scope.of([event.pk]))
     html = shown(desk, page(event))
     held, _ = leases.acquire([event.product_id], uuid4())
     where, (said,) = press_undo(desk, html, event=str(event.pk))
@@ -172,7 +172,7 @@ def test_the_way_leads_through_the_list_somebody_came_from(desk: Client) -> None
 
 def test_an_event_that_left_the_list_is_followed_by_the_first_that_is_there(desk: Client) -> None:
     left, there = ProblematicEventFactory.create_batch(2)
-    triage.clear(Scope.of([left.pk]))
+    clearing.clear(Scope.of([left.pk]))
     html = shown(desk, page(left, "_changelist_filters=status%3Dopen"))
     assert "Not in the list any more: 1 there" in html
     assert f'href="{page(there, "_changelist_filters=status%3Dopen")}" rel="next"' in html

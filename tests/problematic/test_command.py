@@ -61,11 +61,6 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def event(db: None) -> ProblematicEvent:
-    return ProblematicEventFactory.create()
-
-
-@pytest.fixture
 def two_events(db: None) -> list[ProblematicEvent]:
     """Of two products of two customers; three tests are mapped to the first, and one that was stored already."""
     first = ProblematicEventFactory.create(

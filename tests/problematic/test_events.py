@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.dispatch import Signal
 
-from problematic import triage
+from problematic import clearing, triage
 from problematic.events import NOT_FOUND, READ_THROUGH
 from problematic.models import EventStatus, ProblematicEvent, TriageEntry
 from sync.models import Customer, SyncEvent, Test
@@ -250,7 +250,7 @@ def test_a_gap_that_was_cleared_and_is_still_there_is_found_anew(
     world.break_records(tests=world.tests_of(product_id)[12:13])
     walk(customer)
     cleared = only_event()
-    triage.clear(triage.Scope([customer]))
+    clearing.clear(clearing.Scope([customer]))
     walk(customer)
     [again] = ProblematicEvent.objects.open()
     assert again != cleared

@@ -1,7 +1,5 @@
 import os
-from collections.abc import Collection
 from contextlib import suppress
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,29 +8,15 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problematic import claims, triage
-from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping, TriageEntry
-from problematic.triage import AlreadyClaimed, Cleared, Mapped, Scope, TriageRefused
+from problematic import claims, clearing, triage
+from problematic.clearing import Scope
+from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping
+from problematic.triage import AlreadyClaimed, Mapped, TriageRefused
 from sync import leases
-from sync.models import Product, SyncLease
-from sync.pipeline import SyncBusy
-from tests.factories import ProductFactory
 from tests.problematic.crowd import Crowd
 from tests.problematic.factories import ProblematicEventFactory, ProblematicMappingFactory
-from tests.sync.support import free_leases
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def event() -> ProblematicEvent:
-    """Of a customer whose API nobody serves: nothing here may need it."""
-    return ProblematicEventFactory.create()
-
-
-@pytest.fixture
-def user() -> User:
-    return User.objects.create_user("maria")
 
 
 def states(event: ProblematicEvent) -> dict[int, str]:
@@ -50,10 +34,6 @@ def end(event: ProblematicEvent, status: EventStatus) -> None:
 
 def run_now(mapping: ProblematicMapping) -> ProblematicMapping:
     return claims.claim(mapping.pk, "worker")
-
-
-def whole(*products: Product, **options: Any) -> Scope:
-    return Scope({product.customer for product in products}, **options)
 
 
 # Mapping --------------------------------------------------------------------------------------------------------------
@@ -178,7 +158,7 @@ def test_the_attempts_stay_with_the_event_when_the_mapping_goes(event: Problemat
     triage.unmap(event, [1])
     triage.map_tests(event, [1])
     claims.settle(run_now(event.mappings.get(test_id=1)))
-    triage.clear(whole(event.product))
+    clearing.clear(Scope.of([event.pk]))
     assert not ProblematicMapping.objects.exists()
     assert not event.attempts.exclude(mapping=None).exists()
     assert list(event.attempts.values_list("test_id", "number", "outcome")) == [
@@ -206,122 +186,6 @@ def test_mapping_and_retrying_at_once_never_wait_for_each_other_in_a_ring(
     triage.map_tests(event, [1, 2, 3])
     with Crowd(database_url, retry_unmap_and_map, str(event.pk), 10, copies=6) as crowd:
         assert crowd.results() == [None] * 6
-
-
-# Clearing -------------------------------------------------------------------------------------------------------------
-
-
-def test_clearing_puts_events_away_and_says_how_much_went(event: ProblematicEvent, user: User) -> None:
-    other = ProblematicEventFactory.create(product=event.product)
-    triage.map_tests(event, [1, 2, 3])
-    triage.map_tests(other, [3, 4])
-    assert triage.clear(whole(event.product), user) == Cleared(2, 5)
-    assert not ProblematicMapping.objects.exists()
-    for each in (event, other):
-        each.refresh_from_db()
-        assert (each.status, each.resolution) == (EventStatus.CLEARED, "Cleared by maria.")
-    entries = list(TriageEntry.objects.filter(action=TriageEntry.Action.CLEARED).order_by("pk"))
-    assert {(entry.event, *entry.test_ids) for entry in entries} == {(event, 1, 2, 3), (other, 3, 4)}
-    assert {entry.by for entry in entries} == {user}
-    assert {entry.at for entry in entries} == {event.resolved_at}
-    assert [entry.detail for entry in entries] == ["It was open before."] * 2
-    assert free_leases()
-
-
-def test_clearing_where_nothing_is_clears_nothing(event: ProblematicEvent) -> None:
-    assert triage.clear(whole(ProductFactory.create())) == Cleared(0, 0)
-    triage.clear(whole(event.product))
-    assert triage.clear(whole(event.product)) == Cleared(0, 0)
-    event.refresh_from_db()
-    assert event.resolution == "Cleared by the command line."
-    assert [action for action, _ in history(event)] == ["cleared"]
-
-
-def test_a_scope_is_customers_products_and_whether_they_resolved(event: ProblematicEvent) -> None:
-    second = ProblematicEventFactory.create(product__customer=event.product.customer)
-    resolved = ProblematicEventFactory.create(product=second.product)
-    end(resolved, EventStatus.RESOLVED)
-    foreign = ProblematicEventFactory.create()
-
-    def chosen(scope: Scope) -> set[ProblematicEvent]:
-        return set(scope.events())
-
-    assert chosen(whole(event.product)) == {event, second, resolved}
-    assert chosen(whole(event.product, product_ids=[second.product_id])) == {second, resolved}
-    assert chosen(whole(event.product, resolved_only=True)) == {resolved}
-    assert chosen(whole(event.product, product_ids=[foreign.product_id])) == set()
-    assert chosen(whole(event.product, foreign.product)) == {event, second, resolved, foreign}
-    assert triage.clear(whole(event.product, resolved_only=True)) == Cleared(1, 0)
-    assert chosen(whole(event.product)) == {event, second}
-
-
-@pytest.mark.parametrize("products", [[], [0]], ids=["all", "named"])
-def test_clearing_waits_for_nobody_and_changes_nothing_while_a_product_is_written(
-    event: ProblematicEvent, products: Collection[int]
-) -> None:
-    busy = ProblematicEventFactory.create(product__customer=event.product.customer)
-    triage.map_tests(event, [1])
-    [held], _ = leases.acquire([busy.product_id], uuid4())
-    scope = whole(event.product, product_ids=[event.product_id, busy.product_id] if products else [])
-    with pytest.raises(SyncBusy, match=r"^Sync in progress\. Retry in \d+ seconds?\."):
-        triage.clear(scope)
-    assert states(event) == {1: "queued"}
-    assert ProblematicEvent.objects.open().count() == 2
-    assert list(SyncLease.objects.exclude(holder=None).values_list("pk", flat=True)) == [busy.product_id]
-    held.release()
-    assert triage.clear(scope) == Cleared(2, 1)
-
-
-def test_what_is_being_retried_is_left_out_of_a_clear_as_it_is_not_unmapped(event: ProblematicEvent) -> None:
-    other = ProblematicEventFactory.create(product=event.product)
-    triage.map_tests(event, [1, 2])
-    triage.map_tests(other, [3])
-    running = run_now(event.mappings.get(test_id=2))
-    result = triage.clear(whole(event.product))
-    assert result == Cleared(1, 1, left_out=[event], in_retry=[2])
-    assert result.remark == f"Left out {event}. Test 2 is being retried right now. Wait for the result, then clear."
-    assert (states(event), event.history.filter(action="cleared").exists()) == ({1: "queued", 2: "running"}, False)
-    with pytest.raises(
-        AlreadyClaimed, match=r"^Test 2 is being retried right now\. Wait for the result, then clear\.$"
-    ):
-        triage.clear(whole(event.product))
-    claims.settle(running)
-    assert triage.clear(whole(event.product)) == Cleared(1, 2)
-    assert free_leases()
-
-
-def test_named_events_are_cleared_and_no_others(event: ProblematicEvent) -> None:
-    other = ProblematicEventFactory.create(product=event.product)
-    assert triage.clear(Scope.of([])) == Cleared(0, 0)
-    assert triage.clear(Scope.of([event.pk])) == Cleared(1, 0)
-    assert ProblematicEvent.objects.open().get() == other
-
-
-def claim_and_settle(rounds: int) -> int:
-    settled = 0
-    for _ in range(rounds):
-        for mapping in claims.claim_due(str(os.getpid()), 1):
-            claims.settle(mapping)
-            settled += 1
-    return settled
-
-
-@pytest.mark.django_db(transaction=True)
-def test_clearing_while_others_claim_and_settle_withdraws_nobodys_claim(
-    event: ProblematicEvent, database_url: str
-) -> None:
-    events = [event, *ProblematicEventFactory.create_batch(59, product=event.product)]
-    for number, each in enumerate(events):
-        triage.map_tests(each, [number + 1])
-    with Crowd(database_url, claim_and_settle, 60, copies=3) as crowd:
-        cleared = 0
-        while ProblematicEvent.objects.open().exists():
-            with suppress(AlreadyClaimed):
-                cleared += triage.clear(whole(event.product)).position_ranges_cleared
-        settled = sum(crowd.results())
-    assert cleared == 60
-    assert TriageEntry.objects.filter(action=TriageEntry.Action.CLEARED).count() == 60
-    assert list(event.attempts.model.objects.values_list("outcome", flat=True)) == ["succeeded"] * settled
 
 
 # Pasted ids -----------------------------------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
-from problematic import claims, triage, undo
+from problematic import claims, clearing, triage, undo
+from problematic.clearing import Scope
 from problematic.models import EventStatus, ProblematicEvent, ProblematicMapping, TriageEntry
-from problematic.triage import Scope
 from problematic.undo import NotUndone
 from sync import leases
 from sync.pipeline import SyncBusy
@@ -21,11 +21,6 @@ from tests.problematic.factories import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def event() -> ProblematicEvent:
-    return ProblematicEventFactory.create()
 
 
 def everything(event: ProblematicEvent) -> list[dict[str, object]]:
@@ -103,7 +98,7 @@ def test_a_cleared_event_is_as_it_was_before(event: ProblematicEvent, status: Ev
         ProblematicEvent.objects.filter(pk=event.pk).update(**values)
     tried(event, test_id=1, state="dead")
     before = stored(event), everything(event)
-    triage.clear(Scope.of([event.pk]), step=(step := uuid4()))
+    clearing.clear(Scope.of([event.pk]), step=(step := uuid4()))
     assert stored(event)[0] == EventStatus.CLEARED
     result = take_back(step)
     assert (result.is_clear, result.events, result.count) == (True, [event], 1)
@@ -145,7 +140,7 @@ def test_a_mapping_that_a_retry_has_taken_up_stays(event: ProblematicEvent) -> N
 
 
 def test_a_gap_that_a_sync_has_found_anew_is_not_opened_twice(event: ProblematicEvent) -> None:
-    triage.clear(Scope.of([event.pk]), step=(step := uuid4()))
+    clearing.clear(Scope.of([event.pk]), step=(step := uuid4()))
     ProblematicEventFactory.create(product=event.product)  # another place of the list
     anew = ProblematicEventFactory.create(product=event.product, boundary_before_id=event.boundary_before_id)
     assert refusal(step) == (
@@ -158,7 +153,7 @@ def test_of_many_cleared_events_those_come_back_to_which_nothing_has_happened() 
     kept, changed = ProblematicEventFactory.create_batch(2)
     for event in (kept, changed):
         ProblematicMappingFactory.create(event=event)
-    triage.clear(Scope.of([kept.pk, changed.pk]), step=(step := uuid4()))
+    clearing.clear(Scope.of([kept.pk, changed.pk]), step=(step := uuid4()))
     TriageEntry.objects.create(event=changed, action=TriageEntry.Action.SEEN)
     result = take_back(step)
     assert (result.events, result.count) == ([kept], 1)
@@ -167,7 +162,7 @@ def test_of_many_cleared_events_those_come_back_to_which_nothing_has_happened() 
 
 
 def test_no_cleared_event_comes_back_while_its_product_is_synced(event: ProblematicEvent) -> None:
-    triage.clear(Scope.of([event.pk]), step=(step := uuid4()))
+    clearing.clear(Scope.of([event.pk]), step=(step := uuid4()))
     leases.acquire([event.product_id], uuid4())
     with pytest.raises(SyncBusy):
         take_back(step)
@@ -196,7 +191,7 @@ def _claim_due(_: str) -> list[int]:
 def test_of_many_who_take_a_step_back_at_once_one_does(database_url: str) -> None:
     event = ProblematicEventFactory.create()
     tried(event, test_id=1, state="failed")
-    triage.clear(Scope.of([event.pk]), step=(step := uuid4()))
+    clearing.clear(Scope.of([event.pk]), step=(step := uuid4()))
     with Crowd(database_url, _take_back_or_not_patiently, str(step), copies=6) as crowd:
         results = crowd.results()
     assert sorted(results) == ["clearing", *["refused"] * 5]

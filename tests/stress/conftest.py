@@ -3,9 +3,9 @@ from datetime import UTC, datetime
 import pytest
 
 from sync.sandbox import World
-from tests.background.conftest import customer, every_second, home, sandbox
+from tests.background.conftest import customer, every_second, home
 
-__all__ = ["customer", "every_second", "home", "sandbox"]
+__all__ = ["customer", "every_second", "home"]
 
 
 @pytest.fixture

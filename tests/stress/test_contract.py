@@ -19,7 +19,6 @@ from testio_site.roles import Scope
 from testio_site.tokens import NewToken
 from tests.contract.conftest import Target
 from tests.contract.conftest import customer as customer
-from tests.contract.conftest import sandbox as sandbox
 from tests.contract.conftest import target as target
 from tests.contract.conftest import world as world
 from tests.contract.fuzzing import fuzz

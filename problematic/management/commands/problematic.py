@@ -13,12 +13,13 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 from rich.table import Table
 
-from problematic import cards, choice, claims, listings, suggestions, triage
+from problematic import cards, choice, claims, clearing, listings, suggestions, triage
 from problematic.choice import Choice
+from problematic.clearing import Scope
 from problematic.models import EVENT_PREFIX, ProblematicEvent
 from problematic.offer import Offer
 from problematic.retry import retry_mappings
-from problematic.triage import AlreadyClaimed, NothingToRetry, Scope, TriageRefused
+from problematic.triage import AlreadyClaimed, NothingToRetry, TriageRefused
 from problematic.worker import RetryResult
 from sync import customers
 from sync.management.base import BUSY, FAILED, PARTIAL, USAGE, DeskCommand, stopping
@@ -204,7 +205,7 @@ class Command(DeskCommand):
                 return FAILED
             scope, agreed = replace(scope, event_ids=offer.test_ids.keys()), offer.test_ids
         claims.release_abandoned()
-        cleared = triage.clear(scope, agreed=agreed)
+        cleared = clearing.clear(scope, agreed=agreed)
         ranges, tests = cleared.position_ranges_cleared, cleared.test_ids_cleared
         if options["json"]:
             self.print_json({"position_ranges_cleared": ranges, "test_ids_cleared": tests})

@@ -1,6 +1,5 @@
 """Starting, watching and stopping runs, and how everything stands, as programs have it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -24,12 +23,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def world() -> World:
     return world_of(tests=30, products=2)
-
-
-@pytest.fixture
-def sandbox(world: World) -> Iterator[SandboxServer]:
-    with SandboxServer(world) as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from django.core.management import load_command_class
@@ -21,12 +21,6 @@ def small_pages(settings: Settings) -> None:
 @pytest.fixture
 def world() -> World:
     return world_of()
-
-
-@pytest.fixture
-def sandbox(world: World) -> Iterator[SandboxServer]:
-    with SandboxServer(world) as server:
-        yield server
 
 
 @pytest.fixture

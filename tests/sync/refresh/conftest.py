@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 from pytest_django import Settings
 
@@ -17,12 +15,6 @@ def small_pages(settings: Settings) -> None:
 def world() -> World:
     """12 tests in two products, 12 bugs."""
     return world_of(tests=12, products=2, bugs_per_test=1)
-
-
-@pytest.fixture
-def sandbox(world: World) -> Iterator[SandboxServer]:
-    with SandboxServer(world) as server:
-        yield server
 
 
 @pytest.fixture

@@ -19,12 +19,6 @@ def world() -> World:
 
 
 @pytest.fixture
-def sandbox(world: World) -> Iterator[SandboxServer]:
-    with SandboxServer(world) as server:
-        yield server
-
-
-@pytest.fixture
 def api(sandbox: SandboxServer) -> Iterator[httpx.Client]:
     with client_of(sandbox.base_url, sandbox.token) as client:
         yield client

@@ -1,4 +1,5 @@
 import logging
+import re
 import threading
 import time
 import traceback
@@ -7,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from sync.testio.errors import (
     TestIOUnexpected,
     TestIOUnreadable,
 )
+from testio_site.environment import BASE_DIR
 
 TOKEN = "s3cr3t-t0ken"
 HURRIED = Patience(first_wait=0.001, longest_wait=0.002)
@@ -509,3 +512,11 @@ def test_every_error_says_what_happened_and_what_to_do(subtests: pytest.Subtests
             assert sentences.endswith(".")
             assert 2 <= sentences.count(". ") + 1 <= 3
             assert "/products" in sentences
+
+
+def test_no_other_module_of_ours_speaks_http() -> None:
+    rooms = (BASE_DIR / room for room in ("sync", "problematic", "reports", "testio_site"))
+    speakers = [
+        path for room in rooms for path in room.rglob("*.py") if re.search(r"(import|from) httpx", path.read_text())
+    ]
+    assert speakers == [Path(client_module.__file__)]

@@ -1,7 +1,6 @@
 """The first run: from nothing to figures, step by step; going on where it was left; and the token seen by nobody."""
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,12 +23,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def world() -> World:
     return world_of(tests=12, products=3)
-
-
-@pytest.fixture
-def sandbox(world: World) -> Iterator[SandboxServer]:
-    with SandboxServer(world) as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Syncs in the browser: the list, the order and its plan, a run with its figures beside another; and who may what."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -240,12 +239,6 @@ def test_without_a_customer_the_way_to_one_is_shown() -> None:
 @pytest.fixture
 def world() -> World:
     return world_of(tests=12, products=2)
-
-
-@pytest.fixture
-def sandbox(world: World) -> Iterator[SandboxServer]:
-    with SandboxServer(world) as server:
-        yield server
 
 
 @pytest.mark.django_db(transaction=True)

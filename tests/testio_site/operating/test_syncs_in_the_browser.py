@@ -1,7 +1,6 @@
 """Two stories of the browser: from an empty site to the first result, and a sync that is watched and compared."""
 
 import re
-from collections.abc import Iterator
 from threading import Event
 
 import pytest
@@ -20,12 +19,6 @@ PASSWORD = "correct horse battery"
 @pytest.fixture
 def world() -> World:
     return world_of(tests=30, products=3)
-
-
-@pytest.fixture
-def sandbox(world: World) -> Iterator[SandboxServer]:
-    with SandboxServer(world) as server:
-        yield server
 
 
 @pytest.fixture
