@@ -4,8 +4,10 @@ A report takes parameters, each with a type, and makes a document of what its ca
 find, run and explain it from here, so all of them know the same reports and say the same about a wrong parameter.
 """
 
+import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -43,6 +45,13 @@ class Parameters(BaseModel):
         """Before the report is made: raises ``NotThere`` and ``BadParameters`` for what its caller cannot ask."""
 
 
+def _separated(text: str) -> list[str]:
+    """``high, low`` → ["high", "low"]; a comma that belongs to a value is in double quotes: ``"Doe, Jane",Roe``."""
+    if "," not in text:
+        return [text]
+    return [part.strip() for line in csv.reader(StringIO(text), skipinitialspace=True) for part in line]
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One report. ``permission`` is what its caller needs (``app.name``); ``run`` may give rows that are read later, so
@@ -64,7 +73,7 @@ class Report:
             raise BadParameters(self._faults(refusal)) from None
 
     def from_texts(self, texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-        """Parameters as a command line has them, every one several times: lists stay lists, others are taken alone.
+        """Parameters as a command line has them: several values repeated or with commas between, others alone.
 
         Raises ``BadParameters`` for one that was given twice and may be given once.
         """
@@ -72,7 +81,10 @@ class Report:
         several = {name for name, field in fields.items() if get_origin(field.annotation) is list}
         if twice := [name for name, values in texts.items() if len(values) > 1 and name in fields.keys() - several]:
             raise BadParameters(dict.fromkeys(twice, "may be given once"))
-        return {name: list(values) if name in several else values[0] for name, values in texts.items()}
+        return {
+            name: [part for value in values for part in _separated(value)] if name in several else values[0]
+            for name, values in texts.items()
+        }
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the parameters."""

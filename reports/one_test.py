@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q, QuerySet, TextField, Value
+from django.db.models import Count, F, QuerySet, TextField, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from reports import figures
@@ -53,14 +53,22 @@ def _by_platform(test: Test) -> dict[str, int]:
 
 
 def features(test: Test) -> list[tuple[TestFeature, int]]:
-    """What the test covers, each with how many bugs are on it; most of them first."""
-    there = Count("bugs", filter=Q(bugs__missing_since=None))
-    rows = (
+    """What the test covers, each with how many bugs are on it; most of them first. Two statements.
+
+    A bug that names the feature only, and not the test's copy of it, is on the first copy.
+    """
+    rows = list(
         TestFeature.objects.filter(test=test, missing_since=None)
         .select_related("feature")
         .defer("feature__raw", "feature__search")
+        .order_by("title", "pk")
     )
-    return [(row, row.found) for row in rows.annotate(found=there).order_by("-found", "title", "pk")]
+    copies = {row.pk for row in rows}
+    first = {row.feature_id: row.pk for row in reversed(rows) if row.feature_id}
+    found: Counter[int | None] = Counter()
+    for copy, feature, count in _bugs(test).values_list("test_feature", "feature").annotate(Count("pk")):
+        found[copy if copy in copies else first.get(feature)] += count
+    return sorted(((row, found[row.pk]) for row in rows), key=lambda pair: -pair[1])
 
 
 def latest_bugs(test: Test) -> "QuerySet[Bug]":

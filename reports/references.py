@@ -19,8 +19,9 @@ _NAMED: dict[str, tuple[type[Any], str]] = {
 
 def missing(query: Query, access: Access) -> tuple[str, int] | None:
     """The first that is not there: its dimension and number."""
-    for dimension in _NAMED.keys() & query.filters.keys():
-        model, customer = _NAMED[dimension]
+    for dimension, (model, customer) in _NAMED.items():
+        if dimension not in query.filters:
+            continue
         wanted = ids(query, dimension)
         visible = seen(model.objects.filter(pk__in=wanted), access, customer).values_list("pk", flat=True)
         if gone := sorted(wanted - set(visible)):

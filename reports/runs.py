@@ -106,7 +106,7 @@ def interrupt_dead() -> int:
 
 def prune() -> int:
     """Remove what has expired, and files of runs that ended without a word; how many runs that were."""
-    expired = list(ReportRun.objects.expired().exclude(status=Status.RUNNING))
+    expired = list(ReportRun.objects.expired())
     for run in expired:
         delete(run)
     _remove_orphans()

@@ -41,13 +41,21 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class OnFeature:
+    """A feature bugs are on; two may have the same title."""
+
+    id: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """What one group of rows has in common. ``feature`` is None for tests, and for bugs without one."""
 
     product: int
     bucket: date
     period: int
-    feature: str | None = None
+    feature: OnFeature | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +77,8 @@ class Figures:
         found = self._by(lambda key: key.bucket, self.tallies)
         return [found.get(bucket, Tally()) for bucket in buckets]
 
-    def bugs_by_feature(self, period: int) -> Counter[str | None]:
-        counts: Counter[str | None] = Counter()
+    def bugs_by_feature(self, period: int) -> Counter[OnFeature | None]:
+        counts: Counter[OnFeature | None] = Counter()
         for key, tally in self.tallies.items():
             if key.period == period:
                 counts[key.feature] += tally.bugs.total
@@ -105,15 +113,14 @@ def figures_of(question: Question) -> Figures:
     tests = _grouped(executed(Test.objects.all()), "", question, [])
     for product, bucket, period, count in tests.annotate(found=Count("pk")).values_list(*_KEY, "found"):
         tallies[Key(product, bucket, period)] += Tally(count)
-    more = ["feature_title"] if question.by_feature else []
+    more = ["feature_id", "feature__title"] if question.by_feature else []
     bugs = executed(Bug.objects.filter(missing_since=None), "test__")
-    if question.by_feature:
-        bugs = bugs.annotate(feature_title=F("feature__title"))
     counts = figures.bug_counts()
     rows = _grouped(bugs, "test__", question, more).annotate(**counts).values_list(*_KEY, *more, *counts)
     for product, bucket, period, *rest in rows:
-        feature = rest.pop(0) if question.by_feature else None
-        tallies[Key(product, bucket, period, feature)] += Tally(0, BugCounts(**dict(zip(counts, rest, strict=True))))
+        on, numbers = rest[: len(more)], rest[len(more) :]
+        feature = OnFeature(*on) if on and on[0] is not None else None
+        tallies[Key(product, bucket, period, feature)] += Tally(0, BugCounts(**dict(zip(counts, numbers, strict=True))))
     return Figures(dict(tallies))
 
 

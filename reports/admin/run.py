@@ -34,7 +34,7 @@ class ReportRunAdmin(OwnedAdmin):
     )
     list_select_related = ("owner",)
     list_only = (
-        "title", "owner__username", "format", "status", "rows_written", "size", "created_at",
+        "title", "owner__username", "format", "status", "rows_written", "size", "created_at", "expires_at",
     )  # fmt: skip
     list_filter = (StatusFilter,)
     search_texts = ("title", "owner__username")
@@ -61,7 +61,7 @@ class ReportRunAdmin(OwnedAdmin):
 
     @admin.display(description="Status")
     def status_shown(self, run: ReportRun) -> str:
-        return coloured(run.status)
+        return coloured("expired" if run.is_expired else run.status)
 
     @admin.display(description="Size")
     def size_shown(self, run: ReportRun) -> str:

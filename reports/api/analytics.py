@@ -5,10 +5,10 @@ from typing import Any
 from django.http import Http404
 from ninja import Router
 
-from reports import metrics, references
-from reports.catalogue import BadParameters
+from reports import asking, metrics, references
+from reports.asking import Given
 from reports.figures import EXECUTED_STATUSES
-from reports.metrics import DIMENSIONS, MEASURES, REPORT_MEASURES, Query, Unanswerable
+from reports.metrics import DIMENSIONS, MEASURES, REPORT_MEASURES, Query
 from reports.schemas import analytics as schemas
 from sync import access as caller
 from sync import freshness
@@ -70,21 +70,14 @@ def _require(request: Request) -> None:
         require(request, permission)
 
 
+#: In this order: see ``reports.asking``. The body calls them what ``Query.read`` does.
+_PARTS = ("measures", "dimensions", "since", "until", "dated_by", "compare", "sort", "limit", "filters")
+
+
 def _query(body: schemas.AnalyticsQuestion) -> Query:
-    try:
-        return Query.read(
-            body.measures,
-            body.dimensions,
-            body.filters,
-            since=body.since or "",
-            until=body.until or "",
-            dated_by=body.dated_by,
-            compare=body.compare,
-            sort=body.sort,
-            limit=body.limit,
-        )
-    except Unanswerable as error:
-        raise BadParameters({"question": str(error)}) from None
+    """Raises ``BadParameters``."""
+    given = body.model_dump(exclude_none=True)
+    return asking.asked(Query.read, (Given(name, name, given[name]) for name in _PARTS if name in given))
 
 
 # What filters name by number ------------------------------------------------------------------------------------------

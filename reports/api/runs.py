@@ -19,6 +19,7 @@ from sync.access import Request, require
 from sync.api import params
 from sync.pipeline import SyncImpossible
 from sync.public_ids import find
+from sync.summaries import when
 
 router = Router(tags=["Reports"])
 
@@ -77,7 +78,8 @@ class RunCard(BaseModel):
     created_at: datetime
     finished_at: datetime | None
     expires_at: datetime = Field(description="When the run and its file are removed.")
-    file: str | None = Field(description="Where to download it; null until there is something.")
+    is_expired: bool = Field(description="Past that moment: its file is not to be had any more.")
+    file: str | None = Field(description="Where to download it; null until there is something, and once it expired.")
 
 
 class RunList(BaseModel):
@@ -133,7 +135,7 @@ def start_run(request: Request, body: RunOrder, response: HttpResponse) -> Statu
 def list_runs(request: Request, query: Query[RunQuery]) -> RunList:
     """Your runs, the newest first, as long as they have not expired."""
     require(request, VIEW)
-    rows = ReportRun.objects.seen(request.access)
+    rows = ReportRun.objects.seen(request.access).kept()
     if query.status:
         rows = rows.filter(status__in=query.status)
     return RunList(runs=[_run_card(run) for run in rows[: query.limit]])
@@ -141,7 +143,7 @@ def list_runs(request: Request, query: Query[RunQuery]) -> RunList:
 
 @router.get("/reports/runs/{run}", response={200: RunCard, 404: None}, url_name="read_run")
 def read_run(request: Request, run: RunId) -> RunCard:
-    """How far a run has come, and where its file is."""
+    """How far a run has come, and where its file is; of one that expired, that it did, until it is removed."""
     return _run_card(_run(request, run))
 
 
@@ -154,8 +156,12 @@ def delete_run(request: Request, run: RunId) -> Status[None]:
 
 @router.get("/reports/runs/{run}/file", response={200: None, 404: None}, openapi_extra=FILE, url_name="run_file")
 def download(request: Request, run: RunId) -> FileResponse:
-    """The file of a run that has succeeded. Only whoever ordered it gets it."""
+    """The file of a run that has succeeded, until it expires. Only whoever ordered it gets it."""
     row = _run(request, run)
+    if row.is_expired:
+        raise Http404(
+            f"Report {row} expired at {when(row.expires_at)}: files are not kept longer. Run the report again."
+        )
     if not row.has_file:
         raise Http404(f"Report {row} has no file: it is {row.status}. {row.error}".strip())
     try:

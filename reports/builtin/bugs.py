@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 from pydantic import Field
 
@@ -84,8 +84,9 @@ def _found(access: Access, asked: BugParameters) -> Any:
     rows = params.missing(rows, asked.missing).filter(asked.between("reported_at"))
     if asked.customer or asked.product_id:
         rows = rows.filter(product__in=asked.products(access))
+    if asked.test_id:
+        rows = rows.filter(Q(test_id__in=asked.test_id) | Q(test=None, mentioned_test_id__in=asked.test_id))
     wanted = {
-        "test_id__in": asked.test_id,
         "status__in": asked.status,
         "severity__in": asked.severity,
         "rejection_reason__in": asked.rejection_reason,

@@ -6,13 +6,14 @@ from typing import Any
 
 import orjson
 from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce
 from pydantic import Field
 
+from reports import custom
 from reports.builtin.scope import OfDays, limits, of_tables
 from reports.catalogue import Report
 from reports.custom.answers import number
 from reports.documents import Column, Document, Kind, Table, Value
-from sync import access as caller
 from sync import wording
 from sync.access import Access
 from sync.api import params
@@ -44,7 +45,8 @@ _COLUMNS = (
     Column("configuration_id", "Form", width=10),
 )
 _SOURCES = (
-    "bug_id", "bug__title", "bug__status", "bug__product__customer__name", "bug__product__name", "bug__test_id",
+    "bug_id", "bug__title", "bug__status", "bug__product__customer__name", "bug__product__name",
+    Coalesce("bug__test_id", "bug__mentioned_test_id"),
     "bug__author__username", "bug__reported_at", "configuration_id", "data", "plain_text_interactions",
 )  # fmt: skip
 
@@ -73,15 +75,15 @@ def run(access: Access, asked: CustomReportParameters) -> Document:
 
 
 def _found(access: Access, asked: CustomReportParameters) -> "QuerySet[CustomReport]":
-    rows = caller.seen(CustomReport.objects.filter(asked.between("bug__reported_at")), access, "bug__product__customer")
-    if asked.customer or asked.product_id:
-        rows = rows.filter(bug__product__in=asked.products(access))
-    wanted = {
-        "bug__test_id__in": asked.test_id,
-        "bug__status__in": asked.status,
-        "configuration_id__in": asked.configuration_id,
-    }
-    return params.narrowed(rows, **wanted).order_by(F("bug__reported_at").desc(nulls_last=True), "bug_id")
+    rows = custom.chosen(
+        access,
+        asked.between("bug__reported_at"),
+        product_ids=asked.product_ids(access),
+        test_ids=asked.test_id,
+        configuration_ids=asked.configuration_id,
+    )
+    rows = params.narrowed(rows, bug__status__in=asked.status)
+    return rows.order_by(F("bug__reported_at").desc(nulls_last=True), "bug_id")
 
 
 @dataclass(frozen=True, slots=True)

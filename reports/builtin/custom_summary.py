@@ -41,11 +41,10 @@ _OF_FIELD = (
 
 
 def run(access: Access, asked: SummaryParameters) -> Document:
-    products = asked.products(access)
     rows = custom.chosen(
         access,
         asked.between("bug__reported_at"),
-        product_ids=list(products.values_list("pk", flat=True)) if asked.customer or asked.product_id else None,
+        product_ids=asked.product_ids(access),
         test_ids=asked.test_id,
         configuration_ids=asked.configuration_id,
     )
@@ -53,7 +52,7 @@ def run(access: Access, asked: SummaryParameters) -> Document:
         summary = custom.summarise(rows, group_by=asked.group_by, wanted=asked.field)
     except UnknownField as error:
         raise BadParameters({"field": str(error)}) from None
-    notes, as_of = limits(products, "tests", "bugs")
+    notes, as_of = limits(asked.products(access), "tests", "bugs")
     return of_tables(REPORT, asked, _table(summary), notes=notes, as_of=as_of, subtitle=f"{summary.reports:,} forms")
 
 

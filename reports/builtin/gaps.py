@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from problematic.models import EVENT_PREFIX, EventStatus, MappingState, ProblematicEvent, ProblematicMapping
 from reports.builtin.scope import OfProducts, of_tables
@@ -13,15 +13,12 @@ from reports.catalogue import Report
 from reports.documents import Column, Document, Kind, Table, Value
 from sync import access as caller
 from sync.access import Access
+from sync.api import params
 from sync.public_ids import public_id
 
 
-def _separate(values: Any) -> Any:
-    return [part for value in values for part in value.split(",")] if isinstance(values, list) else values
-
-
 class GapParameters(OfProducts):
-    status: Annotated[list[EventStatus], BeforeValidator(_separate)] = Field(
+    status: Annotated[list[EventStatus], *params.SEVERAL] = Field(
         [EventStatus.OPEN], description="Only gaps in these states: open, resolved, cleared."
     )
 

@@ -1,12 +1,9 @@
 """The quality report (``reports.quality``) in the catalogue: what it can be asked for."""
 
-from datetime import date
-from typing import Annotated
-
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from reports import quality
-from reports.builtin.scope import Days, OfProducts
+from reports.builtin.scope import Days, FirstDay, LastDay, OfProducts
 from reports.catalogue import BadParameters, NotThere, Report
 from reports.documents import Document
 from reports.quality import NoSuchReference, Question, Refusal, Wish
@@ -14,12 +11,6 @@ from reports.quality.document import NAME, TITLE, document
 from sync.access import Access
 from sync.api import params
 from sync.customers import CustomerError
-from sync.dates import read_period
-
-_EXAMPLES = ["2025-03-31", "last quarter", "2025-Q1", "yesterday"]
-_PHRASE = WithJsonSchema({"type": "string", "format": "date-phrase", "examples": _EXAMPLES})
-FirstDay = Annotated[date, BeforeValidator(lambda phrase: read_period(str(phrase)[:60]).first), _PHRASE]
-LastDay = Annotated[date, BeforeValidator(lambda phrase: read_period(str(phrase)[:60]).last), _PHRASE]
 
 
 class Choice(OfProducts):
@@ -31,7 +22,7 @@ class Choice(OfProducts):
     until: LastDay | None = Field(None, description="Tests that ended on the last day (UTC) of this or before.")
     status: params.TestStatuses = Field([], description="Tests in these states; else executed ones: see `statuses`.")
     testing_type: params.TestingTypes = Field([], description="Tests of these types; both words are taken.")
-    feature_id: params.Ids = Field([], description="Tests that use one of these features.")
+    feature_id: params.Ids = Field([], description="Tests that use one of these features, with all of their bugs.")
     exclude_test_id: params.Ids = Field([], description="Not these, whatever the filter says.")
     include_test_id: params.Ids = Field([], description="These too, whatever the filter says.")
 

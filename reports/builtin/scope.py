@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.utils import timezone
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from problematic.models import ProblematicEvent
 from reports.catalogue import NotThere, Parameters, Report
@@ -35,6 +35,14 @@ Days = Annotated[
 ]
 
 
+_ENDS = WithJsonSchema(
+    {"type": "string", "format": "date-phrase", "examples": ["2025-03-31", "last quarter", "2025-Q1", "yesterday"]}
+)
+#: Ends of a range that may be said by a longer time: it begins with the first day of that, and ends with the last.
+FirstDay = Annotated[date, BeforeValidator(lambda phrase: read_period(str(phrase)[:60]).first), _ENDS]
+LastDay = Annotated[date, BeforeValidator(lambda phrase: read_period(str(phrase)[:60]).last), _ENDS]
+
+
 class OfProducts(Parameters):
     customer: params.CustomerName | None = Field(None, description="Only this customer, by name.")
     product_id: params.Ids = Field([], description="Only these products.")
@@ -57,6 +65,12 @@ class OfProducts(Parameters):
             raise NotThere({"product_id": f"{whose} no product {', '.join(map(str, sorted(missing)))}"})
         return chosen
 
+    def product_ids(self, access: Access) -> list[int] | None:
+        """The numbers of those, None where all that the caller may see are meant. Raises ``NotThere``."""
+        if not (self.customer or self.product_id):
+            return None
+        return list(self.products(access).values_list("pk", flat=True))
+
     def shown(self) -> list[tuple[str, str]]:
         """What was asked for, in words, as the head of a document has it."""
         return list(self._shown())
@@ -77,13 +91,20 @@ class OfDays(OfProducts):
     since: params.Day | None = Field(None, description="Only this day (UTC) or later.")
     until: params.Day | None = Field(None, description="Only this day (UTC) or before; the day itself counts.")
 
-    @model_validator(mode="after")
-    def _one_way_to_say_it(self) -> Self:
-        if self.period and (self.since or self.until):
+    @field_validator("since", "until")
+    @classmethod
+    def _one_way_to_say_it(cls, day: date | None, before: ValidationInfo) -> date | None:
+        if day and before.data.get("period"):
             raise ValueError("give a period, or since and until, not both")
-        if self.since and self.until and self.since > self.until:
-            raise ValueError(f"since ({self.since}) is after until ({self.until}), so nothing can be found")
-        return self
+        return day
+
+    @field_validator("until")
+    @classmethod
+    def _not_before_since(cls, until: date | None, before: ValidationInfo) -> date | None:
+        since = before.data.get("since")
+        if since and until and since > until:
+            raise ValueError(f"it is {until}, before since ({since}), so nothing can be found; swap the two")
+        return until
 
     def between(self, column: str) -> Q:
         first, last = self.days
@@ -101,9 +122,13 @@ class OfDays(OfProducts):
 
 
 def limits(products: "QuerySet[Product]", *parts: str) -> tuple[list[str], datetime | None]:
-    """Sentences about what limits the truth of anything said about these products, and since when nothing was read."""
+    """Sentences about what limits the truth of anything said about these products, and since when nothing was read.
+
+    Products that TestIO has no more are not read again, so nothing is said of their age.
+    """
     now = timezone.now()
-    ages = {product: freshness.of(product, *parts, now=now) for product in products.only("name", *_TIMES)}
+    read = products.filter(missing_since=None).only("name", *_TIMES)
+    ages = {product: freshness.of(product, *parts, now=now) for product in read}
     as_of = freshness.oldest((age.data_as_of for age in ages.values()), now=now).data_as_of
     return [*_about_age(ages), *_about_gaps(products)], as_of
 

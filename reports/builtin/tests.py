@@ -85,8 +85,9 @@ def _found(access: Access, asked: TestParameters) -> "QuerySet[Test]":
 
 
 def _counts(access: Access, asked: TestParameters) -> dict[int, BugCounts]:
-    """How many bugs each test has, by what became of them: one statement, instead of one per test."""
-    bugs = caller.seen(Bug.objects.exclude(test=None), access, "product__customer")
+    """How many bugs each test has in TestIO, by what became of them: one statement, instead of one per test."""
+    there = Bug.objects.exclude(test=None).filter(missing_since=None)
+    bugs = caller.seen(there, access, "product__customer")
     if asked.customer or asked.product_id:
         bugs = bugs.filter(test__product__in=asked.products(access))
     if asked.test_id:

@@ -31,7 +31,11 @@ class ReportRunQuerySet(models.QuerySet["ReportRun"]):
         return self.filter(customer_ids__contained_by=list(access.customers))
 
     def expired(self) -> Self:
-        return self.filter(expires_at__lte=Now())
+        """Those that ended and are not kept any longer."""
+        return self.filter(expires_at__lte=Now()).exclude(status="running")
+
+    def kept(self) -> Self:
+        return self.filter(models.Q(expires_at__gt=Now()) | models.Q(status="running"))
 
 
 class ReportRun(OwnedByProcess):
@@ -109,8 +113,13 @@ class ReportRun(OwnedByProcess):
         return min(1.0, self.rows_written / self.rows_expected) if self.rows_expected else 0.0
 
     @property
+    def is_expired(self) -> bool:
+        """Ended and not kept any longer: its file is gone, or is about to go."""
+        return self.status != self.Status.RUNNING and self.expires_at <= timezone.now()
+
+    @property
     def has_file(self) -> bool:
-        return self.status == self.Status.SUCCEEDED and self.expires_at > timezone.now()
+        return self.status == self.Status.SUCCEEDED and not self.is_expired
 
     @property
     def is_abandoned(self) -> bool:

@@ -110,8 +110,8 @@ def _run(run: ReportRun, now: datetime) -> Run:
         id=run.public_id,
         title=run.title,
         form=_short(run.format),
-        state=_WORDS.get(run.status, run.status),
-        tone=_TONES.get(run.status, ""),
+        state="expired" if run.is_expired else _WORDS.get(run.status, run.status),
+        tone="" if run.is_expired else _TONES.get(run.status, ""),
         more=_more(run, now),
         is_running=run.status == ReportRun.Status.RUNNING,
         percent=None if progress is None else round(progress * 100, 1),
@@ -127,6 +127,8 @@ def _short(name: str) -> str:
 def _more(run: ReportRun, now: datetime) -> str:
     if run.error:
         return run.error
+    if run.is_expired:
+        return f"Kept until {words.day(run.expires_at)}. Run the report again for a new file."
     rows = words.plural(run.rows_written, "row")
     if run.status == ReportRun.Status.RUNNING:
         return f"{rows} of {words.count(run.rows_expected)}" if run.rows_expected else f"{rows} so far"

@@ -27,7 +27,7 @@ from reports.pages.frame import Crumb
 from reports.pages.links import admin_row, thresholds_page
 from reports.pages.product_table import WORST_FIRST, Standing
 from reports.pages.tables import Sorting
-from reports.standings import BEFORE, NOW, Question
+from reports.standings import BEFORE, NOW, OnFeature, Question
 from reports.thresholds import Health
 from sync import access as visible
 from sync import freshness
@@ -154,11 +154,14 @@ def _facts(row: Product) -> str:
     return ", ".join(filter(None, (f"Product {row.pk}", kind, row.customer.name)))
 
 
-def _features(counts: Counter[str | None]) -> list[dict[str, object]]:
+def _features(counts: Counter[OnFeature | None]) -> list[dict[str, object]]:
     """The features with most bugs; bugs without one are a line like any other."""
-    most = [(title, bugs) for title, bugs in counts.most_common(_FEATURES) if bugs]
+    most = [(feature, bugs) for feature, bugs in counts.most_common(_FEATURES) if bugs]
     largest = max((bugs for _, bugs in most), default=0)
     return [
-        {"title": cells.title(title or "", "(none)", 80), "bugs": bugs, "percent": round(bugs / largest * 100, 1)}
-        for title, bugs in most
+        {"title": _name(feature), "bugs": bugs, "percent": round(bugs / largest * 100, 1)} for feature, bugs in most
     ]
+
+
+def _name(feature: OnFeature | None) -> str:
+    return cells.title(feature.title, f"Feature {feature.id}", 80) if feature else "(none)"

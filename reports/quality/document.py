@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reports.documents import Chart, ChartKind, Column, Document, Figure, Kind, Section, Series, Table, Value
 from reports.figures import BugCounts
-from reports.quality.report import Group, ProductRow, QualityReport, Standing, TestRow
+from reports.quality.groups import Group
+from reports.quality.report import ProductRow, QualityReport, Standing, TestRow
 from reports.thresholds import DIRECTIONS, Thresholds
 
 NAME, TITLE = "quality", "Quality report"
@@ -98,6 +99,8 @@ def _over_time(report: QualityReport) -> Chart:
         Series("Rejected", [each.bugs.rejected for each in months]),
         Series("Open", [each.bugs.open for each in months]),
     ]
+    if any(each.bugs.other for each in months):
+        series.append(Series("Other", [each.bugs.other for each in months]))
     points = [each.label for each in months]
     return Chart("bugs-by-month", "Bugs by the month tests ended", points, series, drawn_as=ChartKind.STACKED)
 

@@ -104,14 +104,13 @@ def limits(question: Question, products: Sequence[Product], *, without_bugs_read
     Two statements, or three where there is a period.
     """
     now = timezone.now()
-    ages = {product: freshness.of(product, "tests", "bugs", now=now) for product in products}
+    read = [product for product in products if not product.missing_since]  # others are not read again, nor counted
+    ages = {product: freshness.of(product, "tests", "bugs", now=now) for product in read}
     unread = _unread(question)
     return Limits(
         gaps=_gaps(question),
         old_products=[
-            OldProduct(product.pk, product.name, age.data_as_of)
-            for product, age in ages.items()
-            if age.stale and not product.missing_since
+            OldProduct(product.pk, product.name, age.data_as_of) for product, age in ages.items() if age.stale
         ],
         left_out=[
             *(LeftOut("test", pk, _GONE) for pk in question.gone),

@@ -1,19 +1,18 @@
 """The quality report itself. Every sum in it is a sum of rows in it, and every row says how to list what it counts."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
 
 from django.utils import timezone
 
-from reports import figures, own_thresholds, test_cases
+from reports import own_thresholds, test_cases
 from reports.figures import RATES, BugCounts
 from reports.metrics import Range
 from reports.models import CustomerThresholds
-from reports.quality import counting, links
-from reports.quality.counting import CountedTest, OfBugs
+from reports.quality import counting, groups, links
+from reports.quality.counting import CountedTest
+from reports.quality.groups import Group
 from reports.quality.limits import Limits, limits
 from reports.quality.links import Links, OfTests
 from reports.quality.question import Question
@@ -21,11 +20,8 @@ from reports.quality.rows import NONE, Part, counted_tests
 from reports.standings import Tally
 from reports.test_cases import CaseCounts
 from reports.thresholds import Health, Thresholds
-from sync import wording
-from sync.dates import Period, name_of_period
+from sync.dates import Period
 from sync.models import Product
-
-Key = TypeVar("Key", int, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +69,6 @@ class TestRow:
     health: Mapping[str, Health]
     cases: CaseCounts | None
     links: Links
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """What has one value in common. ``key`` is what to ask for; ``tests`` is None where it is a property of bugs."""
-
-    key: str
-    label: str
-    bugs: BugCounts
-    links: Links
-    tests: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +136,12 @@ def make(question: Question) -> QualityReport:
         links=links.of_part(question, Part()),
         products=_products(question, products, thresholds, tests, past),
         tests=_tests(tests, {product.pk: product.name for product in products}, cases, thresholds),
-        by_severity=_by_severity(question, bugs),
-        by_bug_status=_by_bug_status(question, bugs),
-        by_feature=_by_feature(question, bugs),
-        by_test_status=_of_tests(question, tests, "test_status", lambda test: test.status, wording.TEST_STATUSES),
-        by_testing_type=_of_tests(question, tests, "testing_type", _type, _TYPES),
-        by_month=_of_tests(question, tests, "month", _month, ()),
+        by_severity=groups.by_severity(question, bugs),
+        by_bug_status=groups.by_bug_status(question, bugs),
+        by_feature=groups.by_feature(question, bugs),
+        by_test_status=groups.by_test_status(question, tests),
+        by_testing_type=groups.by_testing_type(question, tests),
+        by_month=groups.by_month(question, tests),
         cases=test_cases.total(cases.values()),
         case_tests=len(cases),
         limits=limits(question, known, without_bugs_read=sum(test.lacks_bugs for test in tests)),
@@ -190,7 +175,7 @@ def _products(
     tests: Iterable[CountedTest],
     past: Mapping[int, Tally] | None,
 ) -> list[ProductRow]:
-    tallies = _tallied(tests, lambda test: test.product_id)
+    tallies = groups.tallied(tests, lambda test: test.product_id)
     rows = []
     for product in products:
         previous = None if past is None else past.get(product.pk, Tally())
@@ -215,7 +200,7 @@ def _tests(
             id=test.id,
             title=test.title,
             status=test.status,
-            testing_type=_type(test) or NONE,
+            testing_type=groups.testing_type(test) or NONE,
             start_at=test.start_at,
             end_at=test.end_at,
             product_id=test.product_id,
@@ -228,77 +213,3 @@ def _tests(
         )
         for test in tests
     ]
-
-
-def _type(test: CountedTest) -> str:
-    return wording.shown_testing_type(test.testing_type)
-
-
-_TYPES = tuple(map(wording.shown_testing_type, wording.TESTING_TYPES))
-
-
-def _month(test: CountedTest) -> str:
-    return name_of_period("month", test.end_at) if test.end_at else ""
-
-
-# -- groups
-
-
-def _of_tests(
-    question: Question,
-    tests: Iterable[CountedTest],
-    name: str,
-    value: Callable[[CountedTest], str],
-    order: Sequence[str],
-) -> list[Group]:
-    """By a property of tests: those that there are, known words in their usual order, then others, none last."""
-    tallies = _tallied(tests, value)
-    words = sorted(tallies, key=lambda word: (word == "", order.index(word) if word in order else len(order), word))
-    return [_group(question, name, word, tallies[word].bugs, tests=tallies[word].tests) for word in words]
-
-
-def _tallied(tests: Iterable[CountedTest], value: Callable[[CountedTest], Key]) -> dict[Key, Tally]:
-    """By plain numbers: adding up tallies would make two objects for each of thousands of tests."""
-    sums: dict[Key, list[int]] = defaultdict(lambda: [0] * 6)
-    for test in tests:
-        numbers, bugs = sums[value(test)], test.bugs
-        numbers[0] += 1
-        numbers[1] += bugs.total
-        numbers[2] += bugs.accepted
-        numbers[3] += bugs.auto_accepted
-        numbers[4] += bugs.rejected
-        numbers[5] += bugs.open
-    return {key: Tally(count, BugCounts(*counts)) for key, (count, *counts) in sums.items()}
-
-
-def _by_severity(question: Question, bugs: OfBugs) -> list[Group]:
-    """Every severity TestIO is known to use, also those without bugs."""
-    counts = {word: BugCounts.from_groups(statuses) for word, statuses in bugs.by_severity.items()}
-    words = figures.by_severity({word: each.total for word, each in counts.items()})
-    return [_group(question, "severity", word, counts.get(word, BugCounts())) for word in words]
-
-
-def _by_bug_status(question: Question, bugs: OfBugs) -> list[Group]:
-    """Every status TestIO is known to use and every other one met, so that the rows add up to all bugs."""
-    counts = figures.by_status(bugs.by_status)
-    return [
-        _group(question, "bug_status", wording.shown_bug_status(word), BugCounts.from_groups({word: number}))
-        for word, number in counts.items()
-    ]
-
-
-def _by_feature(question: Question, bugs: OfBugs) -> list[Group]:
-    """Features with bugs, most of them first; bugs without a feature come last."""
-    titles = counting.titles(bugs.by_feature)
-    counts = {pk: BugCounts.from_groups(statuses) for pk, statuses in bugs.by_feature.items()}
-    order = sorted(counts, key=lambda pk: (pk is None, -counts[pk].total, titles.get(pk or 0, ""), pk or 0))
-    return [
-        _group(question, "feature", "" if pk is None else str(pk), counts[pk], label=titles.get(pk or 0, ""))
-        for pk in order
-    ]
-
-
-def _group(question: Question, name: str, word: str, bugs: BugCounts, **more: Any) -> Group:
-    key = word or NONE
-    label = more.pop("label", "") or key
-    return Group(key, label, bugs, links.of_part(question, Part(**{name: key})), **more)

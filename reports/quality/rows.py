@@ -84,6 +84,7 @@ def _narrowed(part: Part, conditions: dict[str, Callable[[str], Q]]) -> Q:
 
 
 def _word(column: str) -> Callable[[str], Q]:
+    """Exactly this word: TestIO may use one tomorrow that differs from another by a capital letter only."""
     return lambda word: Q((column, "" if word == NONE else word))
 
 
@@ -92,11 +93,13 @@ def _number(column: str) -> Callable[[str], Q]:
 
 
 def _type(word: str) -> Q:
-    return Q(testing_type="" if word == NONE else wording.stored_testing_type(word))
+    if word == wording.TEST_CASE:
+        return Q(testing_type=None) | Q(testing_type=word)
+    return Q(testing_type__in=("external", word)) if word == wording.CUSTOM else _word("testing_type")(word)
 
 
 def _bug_status(word: str) -> Q:
-    return Q(status="" if word == NONE else wording.stored_bug_status(word))
+    return Q(status__in=("forwarded", word)) if word == wording.OPEN else _word("status")(word)
 
 
 def _month(name: str) -> Q:

@@ -100,6 +100,23 @@ def test_a_misspelt_word_and_any_beside_others_are_refused_by_name_and_not_answe
         assert (response.status_code, part in response.json()["errors"][0]["reason"]) == (409, True), filters
 
 
+def test_a_question_without_sense_is_refused_by_the_field_to_change() -> None:
+    client = reader()
+    for field, body in (
+        ("dimensions", {"dimensions": ["month", "month"]}),
+        ("since", {"since": "soon"}),
+        ("until", {"since": "2026", "until": "2025"}),
+        ("compare", {"since": "2026", "compare": True}),
+        ("sort", {"sort": "tests"}),
+        ("filters", {"filters": {"product": ["shop"]}}),
+    ):
+        response = ask(client, measures=["bugs"], **body)
+        assert (response.status_code, [each["field"] for each in response.json()["errors"]]) == (
+            409,
+            [f"parameters.{field}"],
+        ), body
+
+
 def test_months_are_not_compared_with_those_of_the_period_before() -> None:
     BugFactory.create()
     client = reader()

@@ -1,10 +1,13 @@
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from reports.models import ReportRun
+from sync.summaries import when
 from tests.reports import world
 from tests.reports.world import person
 from tests.sync.support import wait_until
@@ -39,7 +42,7 @@ def test_the_catalogue_tells_what_each_report_takes(small: world.World) -> None:
     assert ann.get(f"{BASE}/catalogue/bug").status_code == 404
 
 
-def test_a_report_is_ordered_watched_and_downloaded_by_its_owner_alone(small: world.World) -> None:
+def test_a_report_is_ordered_watched_and_downloaded_by_its_owner_alone_until_it_expires(small: world.World) -> None:
     ann, ben = client("ann", see_all=True), client("ben", see_all=True)
     ordered = start(ann, report="bugs", format="csv", parameters={"product_id": [1]})
     assert ordered.status_code == 202
@@ -55,6 +58,12 @@ def test_a_report_is_ordered_watched_and_downloaded_by_its_owner_alone(small: wo
     assert [each["id"] for each in ann.get(f"{BASE}/runs").json()["runs"]] == [run["id"]]
     assert ben.get(f"{BASE}/runs").json() == {"runs": []}
     assert [ben.get(each).status_code for each in (address, run["file"])] == [404, 404]
+    ReportRun.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    expired, gone = ann.get(address).json(), ann.get(run["file"])
+    assert (run["is_expired"], expired["is_expired"], expired["file"]) == (False, True, None)
+    why = f"expired at {when(ReportRun.objects.get().expires_at)}: files are not kept longer. Run the report again."
+    assert (gone.status_code, gone.json()["detail"]) == (404, f"Report {run['id']} {why}")
+    assert ann.get(f"{BASE}/runs").json() == {"runs": []}
     assert [ben.delete(address).status_code, ann.delete(address).status_code] == [404, 204]
     assert ann.get(run["file"]).status_code == 404
 

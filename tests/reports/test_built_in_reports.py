@@ -1,11 +1,13 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from reports import catalogue
 from reports.catalogue import BadParameters
 from reports.documents import Document
-from tests.factories import CustomReportFactory
+from sync.models import Bug
+from tests.factories import BugFactory, CustomerFactory, CustomReportFactory, ProductFactory
 from tests.reports import world
 from tests.reports.world import World, everything, of, person, rows
 
@@ -70,7 +72,8 @@ def test_what_is_not_there_is_refused_by_name(small: World) -> None:
         run("bugs", period="2026-04", since="2026-04-01")
 
 
-def test_tests_come_with_their_figures(small: World) -> None:
+def test_tests_come_with_their_figures_of_the_bugs_that_testio_still_has(small: World) -> None:
+    BugFactory.create(test=small.tests[0], missing_since=timezone.now())
     cases, first = rows(run("tests", product_id=[1]))
     assert (cases["testing_type"], cases["bugs"], cases["rejection"]) == ("test case", 0, None)
     assert (first["bugs"], first["accepted"], first["rejected"], first["open"]) == (3, 1, 1, 1)
@@ -83,6 +86,9 @@ def test_gaps_come_with_what_is_mapped(small: World) -> None:
     (gap,) = rows(run("gaps"))
     assert (gap["product"], gap["positions"], gap["size"], gap["mapped_test_ids"]) == ("Shop", "3-4", 2, "77")
     assert rows(run("gaps", status=["resolved"])) == []
+    for wrong in ("lost", 1, None):
+        with pytest.raises(BadParameters, match=r"status: Input should be 'open', 'resolved' or 'cleared'\."):
+            run("gaps", status=[wrong])
 
 
 def test_freshness_names_what_is_too_old(small: World) -> None:
@@ -90,9 +96,61 @@ def test_freshness_names_what_is_too_old(small: World) -> None:
     assert ids("freshness", stale=True) == [2]
 
 
+def test_metrics_take_the_days_that_other_reports_take(small: World) -> None:
+    asked = {"measure": ["bugs", "tests"], "dated_by": "reported_at"}
+    april = {"period": "2026-04"}, {"since": "2026-04", "until": "2026-04"}, {"since": "2026-04-10", "until": "2026-Q2"}
+    assert [rows(run("metrics", **asked, **days)) for days in april] == [[{"bugs": 1, "tests": 1}]] * 3
+    assert rows(run("metrics", **asked, until="2026-03-31")) == [{"bugs": 2, "tests": 2}]
+    assert ("Period", "2026-04-01 to present (UTC)") in run("metrics", **asked, since="2026-04").parameters
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field"),
+    [
+        ({"measure": ["beetles"]}, "measure"),
+        ({"dimension": ["colour"]}, "dimension"),
+        ({"dimension": ["month", "month"]}, "dimension"),
+        ({"period": "2026", "since": "2026"}, "since"),
+        ({"since": "2026-04", "until": "2026-03"}, "until"),
+        ({"since": "soon"}, "since"),
+        ({"compare": True, "since": "2026"}, "compare"),
+        ({"sort": "severity"}, "sort"),
+        ({"limit": 0}, "limit"),
+        ({"keep": ["red"]}, "keep"),
+        ({"keep": ["colour=red"]}, "keep"),
+        ({"keep": ["severity=hihg"]}, "keep"),
+        ({"keep": ["product=1"], "product_id": [1]}, "keep"),
+        ({"keep": ["product=404"]}, "keep"),
+    ],
+)
+def test_a_question_without_sense_is_refused_by_the_parameter_to_change(
+    small: World, parameters: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(BadParameters) as refusal:
+        catalogue.find(everything(), "metrics").check(everything(), parameters)
+    assert list(refusal.value.faults) == [field]
+
+
+def test_metrics_of_a_customer_without_products_are_zero(small: World) -> None:
+    CustomerFactory.create(name="empty")
+    catalogue.find(everything(), "metrics").check(everything(), {"customer": "empty"})
+    assert rows(run("metrics", customer="empty")) == [{"tests": 0, "bugs": 0}]
+
+
 def test_a_form_is_a_row_with_a_column_per_question(small: World) -> None:
     (row,) = rows(run("custom-reports"))
     assert (row["bug_id"], row["Speed"], row["report: tester"], row["tester"]) == (103, "4; ", "a, b", "ann")
+
+
+def test_forms_of_bugs_testio_has_no_more_are_in_no_report_of_forms(small: World) -> None:
+    Bug.objects.filter(pk=103).update(missing_since=timezone.now())
+    assert rows(run("custom-reports")) == rows(run("custom-report-summary")) == []
+
+
+def test_a_bug_and_its_form_are_found_by_their_test_before_the_test_was_read(small: World) -> None:
+    Bug.objects.filter(pk=103).update(test=None, mentioned_test_id=19)
+    assert [row["test_id"] for row in rows(run("custom-reports", test_id=[19]))] == [19]
+    assert ids("bugs", test_id=[19]) == [103]
 
 
 def test_answers_that_are_all_numbers_are_numbers_and_names_of_digits_are_not(db: None) -> None:
@@ -107,6 +165,8 @@ def test_answers_that_are_all_numbers_are_numbers_and_names_of_digits_are_not(db
 
 
 def test_what_limits_a_report_is_said(small: World) -> None:
+    gone = ProductFactory.create(customer=small.other, missing_since=timezone.now())
+    assert run("bugs", product_id=[gone.pk]).notes == []  # it is not read again
     assert run("bugs", product_id=[1]).notes == [
         "2 tests could not be read from TestIO and are missing here: see the report gaps."
     ]

@@ -55,7 +55,13 @@ def test_wrong_parameters_are_all_named() -> None:
 def test_parameters_of_a_command_line_become_lists_where_lists_are_meant() -> None:
     bugs = catalogue.built_in("bugs")
     given = bugs.from_texts({"severity": ["high", "low"], "product_id": ["1,2"], "known": ["true"]})
-    assert given == {"severity": ["high", "low"], "product_id": ["1,2"], "known": "true"}
+    assert given == {"severity": ["high", "low"], "product_id": ["1", "2"], "known": "true"}
+    assert bugs.from_texts({"tester": ['"Doe, Jane", Roe', "Poe"]}) == {"tester": ["Doe, Jane", "Roe", "Poe"]}
+    keep = ["severity=high,low", '"tester=Doe, Jane"']
+    cube = catalogue.built_in("metrics")
+    asked = cube.read(cube.from_texts({"measure": ["bugs,tests"], "keep": keep})).model_dump()
+    assert asked["measure"] == ["bugs", "tests"]
+    assert asked["keep"] == ["severity=high", "severity=low", "tester=Doe, Jane"]
     read = bugs.read(given).model_dump()
     assert (read["product_id"], read["known"]) == ([1, 2], True)
     with pytest.raises(BadParameters, match="known: may be given once"):

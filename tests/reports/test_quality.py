@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from reports import quality
-from reports.quality import Contradiction, NoSuchReference, QualityReport, Wish
+from reports import metrics, one_test, quality, standings
+from reports.metrics import Query
+from reports.periods import last_days
+from reports.quality import NONE, Contradiction, NoSuchReference, QualityReport, Wish
+from reports.standings import NOW, Question
 from reports.thresholds import Health
 from sync.models import Feature, Product, Test
 from tests.factories import (
@@ -20,6 +23,7 @@ from tests.factories import (
     TestCaseFactory,
     TestCaseResultFactory,
     TestFactory,
+    TestFeatureFactory,
     TestFreshnessFactory,
 )
 from tests.problematic.factories import ProblematicEventFactory
@@ -103,13 +107,35 @@ def test_the_list_of_tests_is_never_cut_short() -> None:
 
 def test_bugs_of_an_unknown_status_are_in_the_rows_by_status_so_that_they_add_up() -> None:
     test = TestFactory.create()
-    for status in ("accepted", "forwarded", "postponed", ""):
+    for status in ("accepted", "accepted", "forwarded", "open", "postponed", "Postponed", "Postponed", ""):
         BugFactory.create(test=test, status=status)
     report = made(tests=(test.pk,))
-    assert {each.key: each.bugs.total for each in report.by_bug_status} == {
-        "open": 1, "accepted": 1, "auto_accepted": 0, "rejected": 0, "postponed": 1, "(none)": 1,
+    counts = {each.key: each.bugs.total for each in report.by_bug_status}
+    assert counts == {
+        "open": 2, "accepted": 2, "auto_accepted": 0, "rejected": 0, "postponed": 1, "Postponed": 2, "(none)": 1,
     }  # fmt: skip
     assert report.total.tally.bugs.active_acceptance == 0.25
+    rows = {word: quality.counted_bugs(report.question, quality.Part(bug_status=word)).count() for word in counts}
+    assert rows == counts
+
+
+def test_the_bugs_of_a_feature_are_those_on_it_and_no_others_of_the_tests_that_cover_it() -> None:
+    test = TestFactory.create(end_at=timezone.now())
+    cart, same, search = (FeatureFactory.create(product=test.product, title=each) for each in ("Cart", "Cart", "Find"))
+    copies = [TestFeatureFactory.create(test=test, feature=each, title=each.title) for each in (cart, same, search)]
+    for feature, copy in ((cart, copies[0]), (cart, None), (same, copies[1]), (None, None), (None, None), (None, None)):
+        BugFactory.create(test=test, feature=feature, test_feature=copy)
+    report = made(products=(test.product_id,), features=(search.pk,))
+    expected = {str(cart.pk): 2, str(same.pk): 1, NONE: 3}
+    assert {each.key: each.bugs.total for each in report.by_feature} == expected
+    assert sum(expected.values()) == report.total.tally.bugs.total
+    parts = {key: quality.counted_bugs(report.question, quality.Part(feature=key)).count() for key in expected}
+    cube = metrics.answer(Query(("bugs",), ("feature",), {"product": (test.product_id,)}), everything())
+    page = standings.figures_of(Question([test.product_id], last_days(7, timezone.now().date()), [], by_feature=True))
+    of_page = {str(on.id) if on else NONE: bugs for on, bugs in page.bugs_by_feature(NOW).items()}
+    of_cube = {str(row.cells[0].key or NONE): row.values["bugs"] for row in cube.rows}
+    assert parts == of_page == of_cube == expected
+    assert {copy.feature_id: bugs for copy, bugs in one_test.features(test)} == {cart.pk: 2, same.pk: 1, search.pk: 0}
 
 
 def test_a_single_product_has_its_row_too() -> None:

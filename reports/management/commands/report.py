@@ -53,16 +53,19 @@ class Command(DeskCommand):
             "run",
             help="Write a report.",
             allow_abbrev=False,
-            epilog="A report's own parameters follow as --name value, lists several times or with commas between: "
-            "report run bugs --format xlsx --output bugs.xlsx --severity critical,high --period 'last month'. "
-            "`report list` shows them.",
+            epilog="A report's own parameters follow as --name value; `report list` shows them. One that takes several "
+            "values is repeated, or has them with commas between; a value with a comma of its own stands in double "
+            "quotes: report run bugs --format xlsx --output bugs.xlsx --severity critical,high --severity low "
+            "--tester '\"Doe, Jane\",Roe' --period 'last month'.",
         )
         run.add_argument("name", metavar="NAME", help="As `report list` shows it, or the id of a saved one (sav_…).")
         run.add_argument("--format", default="", help=f"One of {', '.join(exports.FORMATS)}. Without: as FILE ends.")
         run.add_argument("--output", required=True, metavar="FILE", help="The file to make, or - for standard output.")
         run.add_argument("--force", action="store_true", help="Replace the file if it is there.")
         run.keeps_rest = True
-        run.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="As --NAME VALUE.")
+        run.add_argument(
+            "--parameter", action="append", default=[], metavar="NAME=VALUE", help="As --NAME VALUE; may be repeated."
+        )
         self._add_common(run)
 
     def _add_common(self, parser: ArgumentParser) -> None:

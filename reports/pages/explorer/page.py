@@ -99,12 +99,12 @@ def file(request: Request, form: str) -> HttpResponse:
 
 
 def _save_url(asked: Asked) -> str:
-    """The same question as a report, where that can say it: a report has one period."""
-    if asked.since != asked.until:
-        return ""
+    """The same question as a report."""
     pairs = [("measure", name) for name in asked.measures] + [("dimension", name) for name in asked.dimensions]
     pairs += [("keep", f"{name}={value}") for name, value in asked.filter_pairs()]
-    pairs += [("period", asked.since), ("dated_by", asked.dated_by), ("sort", asked.sort), ("set", "1")]
+    is_period = asked.since == asked.until
+    pairs += [("period", asked.since)] if is_period else [("since", asked.since), ("until", asked.until)]
+    pairs += [("dated_by", asked.dated_by), ("sort", asked.sort), ("set", "1")]
     pairs.append(("compare", "true" if asked.compare else ""))
     return f"{reverse('reports:report', args=['metrics'])}?{urlencode([pair for pair in pairs if pair[1]])}"
 

@@ -121,7 +121,7 @@ def test_a_saved_report_is_mailed_until_its_owner_ends_it(reader: Client, scene:
     assert not ReportSchedule.objects.exists()
 
 
-def test_files_are_shown_to_their_owner_alone(
+def test_files_are_shown_to_their_owner_alone_and_say_that_they_expired(
     reader: Client, scene: Scene, member: Client, settings: Any, tmp_path: Path
 ) -> None:
     settings.DATA_DIR = tmp_path
@@ -130,6 +130,9 @@ def test_files_are_shown_to_their_owner_alone(
     run = runs.make(catalogue.find(who, "bugs"), {}, "csv", who)
     assert f"/api/v1/reports/runs/{run.public_id}/file" in _shown(reader, "/reports/files/")
     assert run.public_id not in _shown(member, "/reports/")
+    ReportRun.objects.update(expires_at=timezone.now())
+    expired = _shown(reader, "/reports/files/")
+    assert (f"/{run.public_id}/file" in expired, "<span>expired</span>" in expired) == (False, True)
     delete = f"/reports/files/{run.public_id}/delete/"
     assert [member.post(delete).status_code, reader.get(delete).status_code] == [404, 405]
     assert reader.post(delete).status_code == 302

@@ -88,6 +88,12 @@ def test_a_comparison_names_the_period_before(reader: Client, scene: Scene) -> N
     assert "Give both" in _shown(reader, "/metrics/?measure=bugs&since=2026&compare=yes")
 
 
+def test_a_question_is_kept_as_a_report_of_the_same_days(reader: Client, scene: Scene) -> None:
+    page = reader.get("/metrics/?measure=bugs&rows=product&since=2026-01&until=2026-03")
+    report = reader.get(page.context["save_url"])
+    assert ("Period", "2026-01-01 to 2026-03-31 (UTC)") in report.context["preview"].document.parameters
+
+
 def test_a_word_nobody_knows_is_refused_on_the_page_and_not_shown_as_zero(reader: Client, scene: Scene) -> None:
     for address in ("/metrics/?", "/metrics/rows/?of=bugs&"):
         assert "not &quot;hihg&quot;" in _shown(reader, f"{address}measure=bugs&rows=severity&severity=hihg")
