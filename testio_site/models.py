@@ -94,9 +94,10 @@ class CallAllowance(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Something somebody did, for good: see ``testio_site.operating.audit`` for how it comes here.
+    """Something somebody did: see ``testio_site.operating.audit`` for how it comes here.
 
-    Names are kept beside the rows they are of, which may be gone. Nothing changes or removes an entry.
+    Names are kept beside the rows they are of, which may be gone. Nothing changes an entry, and nothing but its age
+    (``DESK_AUDIT_DAYS``) removes one.
     """
 
     class Kind(models.TextChoices):
@@ -104,7 +105,8 @@ class AuditEntry(models.Model):
         SYNC = "sync"
         CHANGE = "change"
         TOKEN = "token", "API token"  # a word, no secret
-        REPORT = "report", "Report schedule"
+        REPORT = "report"
+        EXPORT = "export", "Download"
         LOGIN = "login"
         FAILED = "failed_login", "Failed login"
         LOGOUT = "logout"

@@ -118,12 +118,13 @@ _DETAILS: dict[type[Model], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """``icon`` is a name of the theme's symbols."""
+    """``icon`` is a name of the theme's symbols; ``counts`` what is counted beside it, also while that is nothing."""
 
     title: str
     url: str
     icon: str
     badge: Badge | None = None
+    counts: str = ""
     is_here: bool = False
 
 
@@ -148,6 +149,16 @@ class Navigation:
     groups: list[Group]
     account: list[Link]
     may_search: bool
+
+    @property
+    def counted(self) -> list[Link]:
+        """The links with something to count."""
+        return [link for group in self.groups for link in group.links if link.counts]
+
+    def place(self, url: str) -> tuple[str, str] | None:
+        """The group and the title of the link that leads there."""
+        places = ((group.title, link.title) for group in self.groups for link in group.links if link.url == url)
+        return next(places, None)
 
 
 def offered(request: HttpRequest) -> dict[str, Any]:
@@ -178,7 +189,7 @@ def account(request: HttpRequest) -> list[dict[str, str]]:
 
 def _item(link: Link) -> dict[str, Any]:
     item: dict[str, Any] = {"title": link.title, "icon": link.icon, "link": link.url, "active": link.is_here}
-    return item | ({"badge": link.badge.text, "badge_variant": "danger"} if link.badge else {})
+    return item | ({"badge": link.badge.text, "badge_words": link.badge.words} if link.badge else {})
 
 
 def _groups(request: HttpRequest, who: Access) -> list[Group]:
@@ -209,12 +220,16 @@ def _plural(model: type[Model]) -> str:
 def _link(request: HttpRequest, who: Access, entry: Page | Table, counts: Mapping[str, Badge]) -> Link | None:
     if isinstance(entry, Page):
         may = all(map(who.may, entry.needs))
-        return Link(entry.title, reverse(entry.name), entry.icon, counts.get(entry.badge)) if may else None
+        return _counted(entry, reverse(entry.name), counts) if may else None
     if not (who.user.is_staff and _shows(request, entry.model)):
         return None
     options = entry.model._meta
     url = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
-    return Link(entry.title, url, entry.icon, counts.get(entry.badge))
+    return _counted(entry, url, counts)
+
+
+def _counted(entry: Page | Table, url: str, counts: Mapping[str, Badge]) -> Link:
+    return Link(entry.title, url, entry.icon, counts.get(entry.badge), entry.badge)
 
 
 def _shows(request: HttpRequest, model: type[Model]) -> bool:

@@ -25,7 +25,13 @@ class Scope(TextChoices):
 
     READ = "read", "Read: see everything that is synced, problems and reports"
     TRIAGE = "triage", "Triage: map, retry and clear what could not be read"
-    OPERATE = "operate", "Operate: start and cancel syncs, refresh products, release leases"
+    OPERATE = (
+        "operate",
+        (
+            "Operate: start and cancel syncs, refresh products, release leases, change customers, save reports and "
+            "have them mailed, read the audit trail"
+        ),
+    )
 
 
 #: What everybody with a role may besides: keep reports of their own, and mail them to people who may see what is in

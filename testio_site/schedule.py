@@ -56,6 +56,7 @@ ENTRIES = (
     ),
     Entry("Remove expired files", "reports.tasks.prune_exports", HOUR, "Removes reports after DESK_EXPORT_DAYS days."),
     Entry("Forget old runs", "sync.tasks.prune_history", DAY, "Removes ended runs after TESTIO_HISTORY_DAYS days."),
+    Entry("Forget old audit entries", "testio_site.tasks.prune_audit", DAY, "Removes them after DESK_AUDIT_DAYS days."),
 )
 
 

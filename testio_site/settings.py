@@ -13,15 +13,17 @@ from psycopg.conninfo import conninfo_to_dict
 
 from testio_site import policy
 from testio_site.environment import BASE_DIR, read_environment
+from testio_site.signing_key import signing_key
 
 environment = read_environment()
 
 VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 DATA_DIR = environment.data_dir
 DEBUG = environment.django_debug
-SECRET_KEY = environment.secret_key()
+SECRET_KEY = signing_key(environment)
 SECRET_KEY_FALLBACKS = [key.get_secret_value() for key in environment.django_secret_key_fallbacks]
 ALLOWED_HOSTS = environment.django_allowed_hosts
+DESK_AUDIT_DAYS = environment.desk_audit_days
 DESK_API_REQUESTS_PER_MINUTE = environment.desk_api_requests_per_minute
 
 # TestIO ---------------------------------------------------------------------------------------------------------------
@@ -138,7 +140,11 @@ UNFOLD = {
     "ACCOUNT": {"navigation": "testio_site.navigation.account"},
     # The content policy forbids style sheets inside pages, so the theme's colours are in a file of their own.
     "GLOBAL_CALLBACK": "testio_site.policy.without_inline_colours",
-    "STYLES": [lambda _: static("desk/admin-colours.css"), lambda _: static("desk/admin-index.css")],
+    "STYLES": [
+        lambda _: static("desk/admin-colours.css"),
+        lambda _: static("desk/admin-frame.css"),
+        lambda _: static("desk/admin-index.css"),
+    ],
     "SCRIPTS": [
         lambda _: static("desk/admin-policy.js"),
         lambda _: static("desk/admin-search.js"),

@@ -160,6 +160,7 @@ class CustomerAdmin(Steps, OfCustomers):
         self.require(self.has_change_permission(request, customer))
         if request.method == "POST":
             schedule.resume(customer.pk)
+            self.log_change(request, customer, "Resumed its background refresh.")
             said = f"Customer {customer} is refreshed in the background again; all its products are due at once."
             self.message_user(request, said, messages.SUCCESS)
         return HttpResponseRedirect(display.detail_url(Customer, customer.pk))

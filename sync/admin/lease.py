@@ -48,6 +48,7 @@ class SyncLeaseAdmin(Steps, ReadOnlyAdmin):
         freed = leases.release_dead(chosen)
         schedule.make_due(freed)
         if freed:
+            self.log_steps(request, SyncLease.objects.filter(pk__in=freed), "Released: its holder is gone.")
             said = f"Released {len(freed)} of {len(chosen)} leases; their products are due at once."
             self.message_user(request, said, messages.SUCCESS)
         for lease in leases.busy(chosen):

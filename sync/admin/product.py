@@ -100,9 +100,11 @@ class ProductAdmin(Steps, SyncedAdmin):
 
     @admin.action(description="Refresh now", permissions=["refresh"])
     def refresh_now(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
-        chosen = list(queryset.order_by().values_list("pk", flat=True))
-        due = schedule.make_due(chosen)
+        chosen = list(queryset)
+        due = schedule.make_due([product.pk for product in chosen])
         if due:
+            refreshed = [product for product in chosen if getattr(product, "is_refreshed", False)]
+            self.log_steps(request, refreshed, "Asked for it to be refreshed.")
             said = f"{due} of {len(chosen)} chosen products are due at once; the background workers take them next."
             self.message_user(request, said, messages.SUCCESS)
         if due < len(chosen):

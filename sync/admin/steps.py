@@ -1,8 +1,11 @@
 """Things that can be done about a row that is otherwise only shown. Only POST does them; GET asks first."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -31,6 +34,11 @@ class Steps(Base):
     def require(self, allowed: bool) -> None:
         if not allowed:
             raise PermissionDenied
+
+    def log_steps(self, request: HttpRequest, rows: Collection[Model], sentence: str) -> None:
+        """What was done with each of them, in the admin's log."""
+        user: Any = request.user
+        LogEntry.objects.log_actions(user.pk, rows, CHANGE, sentence)
 
     def ask(self, request: HttpRequest, title: str, *, sentence: str, yes: str, back: str) -> HttpResponse:
         """The page that asks before a step is taken; its form posts to the same address."""

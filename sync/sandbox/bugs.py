@@ -8,6 +8,7 @@ from sync.sandbox.devices import bug_devices
 from sync.sandbox.hashing import BUG, BUG_FEATURE, BUG_TEXT, mix
 from sync.sandbox.people import People
 from sync.sandbox.records import Cycle, Feature, Ids, Json, Product, iso
+from sync.sandbox.schedule import HOUR
 from sync.sandbox.texts import NEAR_MISSES, ODD, REASON_KEYS, REJECTIONS, wrapped
 
 # (rejected, auto-accepted, still open) of a hundred bugs in finished tests: healthy, middling and bad products.
@@ -21,11 +22,15 @@ Verdict = tuple[str, bool, str | None, int]
 
 @dataclass(frozen=True, slots=True)
 class BugWriter:
-    """Writes bugs. ``number`` counts the world's bugs from the oldest; everything about a bug follows from it."""
+    """Writes bugs. ``number`` counts the world's bugs from the oldest; everything about a bug follows from it.
+
+    Nothing that happened to one is later than ``now`` (seconds since 1970), whenever its test ends.
+    """
 
     seed: int
     ids: Ids
     people: People
+    now: int
 
     def feature_index(self, number: int, features: int) -> int | None:
         """Which of the test's features the bug was reported on; one in sixteen on none."""
@@ -54,7 +59,7 @@ class BugWriter:
         text = mix(self.seed, BUG_TEXT, number)
         severity = _SEVERITIES[bits % 100]
         status, auto_accepted, _, _ = verdict = self.verdict(number, cycle)
-        reported = cycle.start + (bits >> 20) % max(1, cycle.end - cycle.start)
+        reported = self._reported(cycle, bits >> 20)
         custom = severity == "custom"
         payload: Json = {
             "id": self.ids.bug(number),
@@ -74,13 +79,22 @@ class BugWriter:
             "devices": None if custom else bug_devices(bits >> 7),
             "comments": self._comments(number, bits, reported, verdict),
             "attachments": self._attachments(number, text),
-            "exported_at": iso(reported + 400_000) if status == "accepted" and bits & 3 == 1 else None,
+            "exported_at": self._by_now(reported + 400_000) if status == "accepted" and bits & 3 == 1 else None,
             "reported_at": iso(reported, number & 3),
             "report": self._report(number, text) if custom else None,
         }
         payload |= self._feature_links(number, cycle, features)
         _make_odd(payload, number)
         return payload
+
+    def _reported(self, cycle: Cycle, bits: int) -> int:
+        """While the test ran, so far; within the last hour where it has not begun."""
+        last = min(cycle.end, self.now)
+        first = min(cycle.start, last - HOUR)
+        return first + bits % (last - first)
+
+    def _by_now(self, moment: int) -> str:
+        return iso(min(moment, self.now))
 
     def _title(self, number: int, text: int) -> str:
         if number % 37 == 11:
@@ -115,7 +129,7 @@ class BugWriter:
             {
                 "body": body,
                 "author": self._commenter(bits >> index, index),
-                "created_at": iso(reported + 5400 * (index + 1)),
+                "created_at": self._by_now(reported + 5400 * (index + 1)),
             }
             for index, body in enumerate(bodies)
         ]

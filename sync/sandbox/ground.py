@@ -47,7 +47,7 @@ class Ground:
         people = make_people(seed, tests)
         self._people = people
         self._test_writer = TestWriter(seed, self._ids, people)
-        self._bug_writer = BugWriter(seed, self._ids, people)
+        self._bug_writer = BugWriter(seed, self._ids, people, int(self.now.timestamp()))
         self._homes = [catalogue.make_product(seed, self._ids, number) for number in range(products)]
         self._products: dict[int, Product] = {product.id: product for product in self._homes}
         cycles = make_cycles(seed, self._ids, self._homes, tests, bugs_per_test, int(self.now.timestamp()))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_celery_beat import admin as beat_admin
@@ -42,13 +43,28 @@ class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):
         found: dict[str, Any] = super().get_actions(request)
         return found if self.has_change_permission(request) else {}
 
+    @admin.action(description="Enable selected tasks")
+    def enable_tasks(self, request: HttpRequest, queryset: "QuerySet[PeriodicTask]") -> None:
+        super().enable_tasks(request, queryset)
+        self._log(request, queryset, "Enabled.")
+
+    @admin.action(description="Disable selected tasks")
+    def disable_tasks(self, request: HttpRequest, queryset: "QuerySet[PeriodicTask]") -> None:
+        super().disable_tasks(request, queryset)
+        self._log(request, queryset, "Disabled.")
+
     @admin.action(description="Run selected tasks now")
     def run_tasks(self, request: HttpRequest, queryset: "QuerySet[PeriodicTask]") -> None:
         try:
             super().run_tasks(request, queryset)
+            self._log(request, queryset, "Run at once.")
         except BrokerError:
             refusal = "Nothing was started: the broker does not answer. Check CELERY_BROKER_URL, then try again."
             self.message_user(request, refusal, messages.ERROR)
+
+    def _log(self, request: HttpRequest, tasks: "QuerySet[PeriodicTask]", sentence: str) -> None:
+        user: Any = request.user
+        LogEntry.objects.log_actions(user.pk, tasks.all(), CHANGE, sentence)
 
 
 @admin.register(IntervalSchedule)

@@ -1,22 +1,13 @@
 """The variables: what they may be, and what is said when they are not."""
 
 import re
-import stat
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
-from testio_site.environment import (
-    BASE_DIR,
-    Environment,
-    InvalidEnvironment,
-    kept_secret_key,
-    read_environment,
-)
+from testio_site.environment import BASE_DIR, Environment, InvalidEnvironment, read_environment
 
 Read = Callable[..., Environment]
 
@@ -60,6 +51,7 @@ def test_an_empty_environment_has_every_default(read: Read) -> None:
         "desk_session_hours": 12,
         "desk_require_two_factor": False,
         "desk_security_contact": None,
+        "desk_audit_days": 730,
         "desk_api_requests_per_minute": 600,
         "testio_allow_private_addresses": None,
         "testio_customer_api_base_url": "https://api.test.io/customer/v2",
@@ -298,35 +290,3 @@ def test_the_example_file_explains_every_variable_and_is_itself_valid(read: Read
     names = re.findall(r"^([A-Z_]+)=", example.read_text(), re.MULTILINE)
     assert sorted(names) == sorted(name.upper() for name in Environment.model_fields)
     assert read(ENV_FILE=str(example)) == read()
-
-
-def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "secret_key"
-    key = kept_secret_key(path)
-    assert kept_secret_key(path) == key
-    assert len(key) >= 64
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_processes_that_start_at_once_agree_on_the_key(tmp_path: Path) -> None:
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
-        keys = list(processes.map(kept_secret_key, [tmp_path / "secret_key"] * 16))
-    assert len(set(keys)) == 1
-
-
-def test_a_key_that_cannot_be_kept_says_what_to_set(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(InvalidEnvironment) as refusal:
-        kept_secret_key(tmp_path / "file" / "new" / "secret_key")
-    assert str(refusal.value) == (
-        f"The signing key could not be kept in {tmp_path / 'file' / 'new' / 'secret_key'}: Not a directory. "
-        "Set DJANGO_SECRET_KEY, or point DATA_DIR at a folder this user may write."
-    )
-
-
-def test_a_key_file_that_was_emptied_is_not_silently_replaced(tmp_path: Path) -> None:
-    """What was encrypted with the lost key would be lost too, without a word."""
-    (tmp_path / "secret_key").touch()
-    with pytest.raises(InvalidEnvironment, match="holds no usable key"):
-        kept_secret_key(tmp_path / "secret_key")

@@ -1,5 +1,6 @@
 """What is offered on every page: one navigation for the admin and the pages, in the order of the work."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -155,6 +156,28 @@ def test_both_kinds_of_pages_have_the_same_search(boss: User) -> None:
         page = client.get(address).content.decode()
         found = (page.count('action="/search/"'), page.count('id="search-everything"'))
         assert found == (1, 1), address
+
+
+def crumbs(client: Client, address: str) -> list[str]:
+    place = '<nav class="crumbs"' if not address.startswith("/admin/") else "<h1"
+    part = client.get(address).content.decode().partition(place)[2]
+    return re.findall(r">\s*([^<>\s][^<>]*?)\s*</(?:a|span)>", re.split("</nav>|</h1>", part)[0])
+
+
+def test_where_one_is_is_said_in_the_words_of_the_navigation_and_ids_as_they_are(boss: User) -> None:
+    client, event = with_session(boss), ProblematicEventFactory.create(product__name="Shop")
+    found = {
+        address: [word for word in crumbs(client, address) if word not in ("chevron_right", "dock_to_right")]
+        for address in (
+            "/", "/operate/", "/operate/audit/", "/syncs/", f"/products/{event.product_id}/", "/metrics/",
+            reverse("admin:sync_bug_changelist"),
+            reverse("admin:problematic_problematicevent_change", args=[event.pk]),
+        )
+    }  # fmt: skip
+    assert list(found.values()) == [
+        ["Overview"], ["Overview", "Home"], ["Settings", "Audit trail"], ["Syncs"], ["Data", "Products", "Shop"],
+        ["Reports", "Metrics"], ["Data", "Bugs"], ["Problems", "Open problems", event.public_id],
+    ]  # fmt: skip
 
 
 def test_an_error_page_needs_nobody_logged_in(client: Client) -> None:

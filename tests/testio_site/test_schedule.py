@@ -30,6 +30,7 @@ def test_a_migrated_database_has_the_whole_schedule_in_intervals() -> None:
         "Mail scheduled reports": ("reports.tasks.claim_due_reports", "every minute", True, None),
         "Remove expired files": ("reports.tasks.prune_exports", "every hour", True, None),
         "Forget old runs": ("sync.tasks.prune_history", "every day", True, None),
+        "Forget old audit entries": ("testio_site.tasks.prune_audit", "every day", True, None),
     }
 
 

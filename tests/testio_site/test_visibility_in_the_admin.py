@@ -1,6 +1,7 @@
 """Nobody sees or changes in the admin what belongs to a customer they are no member of: every page, tried by a member
 of one customer, with every right an operator has, while there is another."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.contrib.auth.models import Permission, User
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from problematic.models import EventStatus, ProblematicEvent
 from sync.admin.base import OfCustomers
@@ -156,6 +157,26 @@ def test_a_member_of_nothing_sees_nothing(ours: Side) -> None:
 
 
 # Who is a member ------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_of_users_has_their_roles_and_customers_and_is_filtered_by_them(
+    ours: Side, theirs: Side, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    reader = member(ours.customer, role="Operator", staff=True, name="reader")
+    reader.user_permissions.add(Permission.objects.get(codename="view_user"))
+    both = member(ours.customer, theirs.customer, role="Triage", name="both")
+    sees_all = member(role="Viewer", name="sees-all")
+    sees_all.user_permissions.add(Permission.objects.get(codename="see_all_customers"))
+    client, users = with_session(reader), address(User, "changelist")
+    with django_assert_max_num_queries(16):
+        page = shown(client, users)
+    columns = dict(re.findall(r"field-(roles|customers_shown)[^>]*>\s*([^<]*?)\s*<", page.partition(">both<")[2])[:2])
+    assert columns == {"roles": "Triage", "customers_shown": "ours"}
+    triage = both.groups.get().pk
+    assert listed(client, f"{users}?role={triage}") == [both.pk]
+    assert both.pk in listed(client, f"{users}?customer={ours.customer.pk}")
+    assert listed(client, f"{users}?customer={theirs.customer.pk}") == []
+    assert re.findall(r"field-customers_shown[^>]*>\s*([^<]*?)\s*<", page.partition(">sees-all<")[2])[:1] == ["all"]
 
 
 def test_members_are_chosen_on_the_page_of_the_user_and_on_that_of_the_customer(

@@ -11,10 +11,9 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from testio_site.entrance.guard import client_address
-from testio_site.operating.audit import gathering, trail
+from testio_site.operating.audit import gathering, sentences, trail
 from testio_site.operating.audit.gathering import Scope
 from testio_site.operating.audit.told import has_refused
-from testio_site.operating.audit.trail import Kind
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +53,11 @@ def _write_down(request: HttpRequest, response: HttpResponseBase, began: datetim
     if user is None or response.status_code in (401, 404, 405):
         return
     if response.status_code == 403:
-        trail.record_refusal(request, f"Was refused: {_words(request)}")
+        trail.record_refusal(request, f"Was refused: {sentences.as_asked(request)}")
         return
     found = _gathered(request, user, began)
     if not found and not trail.is_recorded(request) and _has_changed(request, response):
-        trail.record(request, Kind.OTHER, _words(request))
+        trail.record(request, *sentences.of(request))
 
 
 def _gathered(request: HttpRequest, user: User, began: datetime) -> int:
@@ -74,9 +73,3 @@ def _has_changed(request: HttpRequest, response: HttpResponseBase) -> bool:
         return False
     answers_itself = request.path.startswith("/api/") or "HX-Request" in request.headers
     return answers_itself or 300 <= response.status_code < 400
-
-
-def _words(request: HttpRequest) -> str:
-    is_form = request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data")
-    action = request.POST.get("action", "")[:60] if is_form else ""
-    return f"{request.method} {request.path[:300]}" + (f" ({action})" if action.isidentifier() else "")

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps as current_apps
-from django.contrib.admin.models import ADDITION, DELETION, LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.db.models import Q
 
 from sync.models.run import RUN_PREFIX
@@ -113,7 +113,10 @@ def _model(entry: Any) -> str:
 def _kind(entry: Any) -> str:
     if _model(entry) == "apitoken":
         return "token"
-    return "triage" if entry.content_type and entry.content_type.app_label == "problematic" else "change"
+    room = entry.content_type.app_label if entry.content_type else ""
+    if room == "sync" and entry.action_flag == CHANGE and not entry.change_message.startswith("["):
+        return "sync"  # a step, in a sentence: what a form changed the log keeps as JSON
+    return "triage" if room == "problematic" else "change"
 
 
 def _what(entry: Any) -> str:
@@ -160,6 +163,7 @@ def _at(row: Any, way: str) -> Any:
 _WAYS = {
     "customer": ("sync", ""),
     "product": ("sync", "customer"),
+    "synclease": ("sync", "product__customer"),
     "problematicevent": ("problematic", "product__customer"),
     "retryjob": ("problematic", "event__product__customer"),
 }

@@ -25,6 +25,7 @@ from sync.api import keyset
 from sync.api.keyset import BadCursor, Order, Place
 from sync.dates import Period, UnreadableDate, read_period
 from testio_site.models import AuditEntry
+from testio_site.operating.audit import trail
 
 VIEW = "testio_site.view_audit"
 PER_PAGE = 50
@@ -43,7 +44,12 @@ _IN_FILES = (
     DocumentColumn("through", "Through", width=20),
 )
 _READ = ("at", "kind", "name", "what", "customer_name", "address", "through")
-_TONES = {AuditEntry.Kind.FAILED: "bad", AuditEntry.Kind.TOKEN: "warn", AuditEntry.Kind.SYNC: "info"}
+_TONES = {
+    AuditEntry.Kind.FAILED: "bad",
+    AuditEntry.Kind.TOKEN: "warn",
+    AuditEntry.Kind.SYNC: "info",
+    AuditEntry.Kind.EXPORT: "info",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,7 @@ def file(request: Request, form: str) -> FileResponse:
     out = TemporaryFile()  # noqa: SIM115  # the answer closes it
     writer.write(made, out, lambda _: None)
     out.seek(0)
+    trail.record(request, trail.Kind.EXPORT, _taken(asked, form))
     answer = FileResponse(
         out,
         as_attachment=True,
@@ -147,6 +154,11 @@ def file(request: Request, form: str) -> FileResponse:
     )
     answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return answer
+
+
+def _taken(asked: Asked, form: str) -> str:
+    which = ", ".join(f"{name.lower()} {value}" for name, value in asked.words)
+    return f"Downloaded the audit trail as {form.upper()}{f' ({which})' if which else ''}."
 
 
 def _document(asked: Asked, who: Access, now: datetime) -> Document:
@@ -173,7 +185,7 @@ def _row(row: tuple[Any, ...]) -> list[Cell]:
 
 
 def _bar(path: str, asked: Asked, who: Access) -> Bar:
-    kinds = [(value, label.capitalize()) for value, label in AuditEntry.Kind.choices]
+    kinds = list(AuditEntry.Kind.choices)
     names = visible.customers(who).order_by("name").values_list("name", flat=True)
     customers = [(name, name) for name in names[:200]]
     return Bar(

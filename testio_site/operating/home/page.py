@@ -28,14 +28,18 @@ def page(request: Request) -> HttpResponse:
 @access.page(NEEDED)
 def moving(request: Request) -> HttpResponse:
     """What runs now; the whole of the home when something that ran has ended (``known``: what ran), since what is
-    wrong is another thing then."""
+    wrong is another thing then. The numbers beside the navigation come along."""
     who, now = access.of(request), timezone.now()
     goes_on = running(who, now)
     if set(request.GET.get("known", "").split(",")) <= set(goes_on.keys):
-        return render(request, "operating/running.html", {"running": goes_on})
-    answer = render(request, "operating/whole.html", _all(who, now))
+        return _moved(request, "running", {"running": goes_on})
+    answer = _moved(request, "whole", _all(who, now))
     answer["HX-Retarget"], answer["HX-Reswap"] = "#home", "outerHTML"
     return answer
+
+
+def _moved(request: Request, part: str, context: dict[str, Any]) -> HttpResponse:
+    return render(request, "operating/moved.html", {"part": f"operating/{part}.html", **context})
 
 
 def _all(who: Access, now: datetime) -> dict[str, Any]:

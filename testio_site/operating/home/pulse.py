@@ -104,10 +104,11 @@ def _calls(customers: Sequence[int], now: datetime) -> Mapping[int, Mapping[str,
 
 
 def _errors(customers: Sequence[int], now: datetime) -> Mapping[int, str]:
-    """The last one of each customer."""
+    """The last one of each customer, and when: what came after it may have gone well."""
     failed = SyncEvent.objects.filter(customer__in=customers, status=Status.FAILED, finished_at__gte=now - _DAY)
     last = failed.order_by("customer", "-started_at").distinct("customer")
-    return dict(last.values_list("customer", "error"))
+    rows = last.values_list("customer", "finished_at", "error")
+    return {pk: f"{words.ago(at, now)}: {error}" for pk, at, error in rows if error}
 
 
 def _slots() -> Mapping[int, int]:
@@ -135,7 +136,7 @@ def _motor(now: datetime) -> Sign:
         return Sign("Beat", f"Ticked {words.ago(ticked, now)}", "good")
     when = f"Last seen {words.ago(ticked, now)}" if ticked else "Never seen"
     advice = "Nothing is refreshed by itself. Start “make worker”, or “manage.py refresh --watch”."
-    return Sign("Background work", when, "bad", advice)
+    return Sign("Watcher or beat", when, "bad", advice)
 
 
 def _queue(who: Access, now: datetime) -> Sign:

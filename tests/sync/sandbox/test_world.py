@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections import Counter
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,16 @@ def test_the_same_seed_makes_the_same_world_in_another_process() -> None:
 
 def test_another_seed_makes_another_world() -> None:
     assert fingerprint(World(tests=10, seed=1, now=NOW)) != fingerprint(World(tests=10, seed=2, now=NOW))
+
+
+def test_nothing_was_reported_or_said_later_than_the_world_was_made() -> None:
+    world = World(tests=120, products=3, bugs_per_test=4, now=NOW)
+    world.insert_tests(world.product_ids()[0], 3, bugs=2)
+    bugs = [world.bug_payload(bug_id) for bug_id in world.bug_ids()]
+    said = [comment["created_at"] for bug in bugs for comment in bug["comments"] or ()]
+    moments = [bug.get(name) for bug in bugs for name in ("reported_at", "exported_at")] + said
+    latest = max(datetime.fromisoformat(moment) for moment in moments if moment)
+    assert timedelta(0) <= NOW - latest < timedelta(days=1)
 
 
 def test_the_sizes_hold_what_their_names_promise() -> None:

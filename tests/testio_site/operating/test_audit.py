@@ -5,6 +5,7 @@ import io
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from axes.models import AccessLog
@@ -15,20 +16,24 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.test import Client
+from django.http import HttpResponseRedirect
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from problematic.models import ProblematicEvent
+from reports.models import SavedReport
 from sync import runs
 from sync.models import Customer
 from testio_site import tokens
 from testio_site.models import ApiToken, AuditEntry
-from testio_site.operating.audit import gathering, signals, trail
+from testio_site.operating.audit import gathering, pruning, signals, trail
+from testio_site.operating.audit.doorway import Doorway
 from testio_site.operating.audit.gathering import Scope as Whose
 from testio_site.roles import Scope
-from tests.factories import CustomerFactory, SyncEventFactory
+from tests.factories import CustomerFactory, ProductFactory, SyncEventFactory, SyncLeaseFactory
 from tests.problematic.factories import ProblematicEventFactory
 from tests.testio_site.callers import member, token_of, with_session, with_token
 from tests.testio_site.test_entrance import code_of
@@ -111,8 +116,52 @@ def test_a_button_of_the_home_is_told(acme: Customer) -> None:
 
 def test_a_changing_request_that_nobody_speaks_of_is_kept_as_it_was(acme: Customer, boss: User) -> None:
     address = reverse("admin:sync_customer_resume", args=[acme.pk])
-    with_session(boss).post(address, REMOTE_ADDR=HERE)
-    assert told() == [("other", "boss", f"POST {address}", HERE, "browser")]
+    request = RequestFactory().post(address, {"action": "clear"}, REMOTE_ADDR=HERE)
+    request.user = boss
+    Doorway(lambda _: HttpResponseRedirect("/"))(request)
+    assert told() == [("other", "boss", f"POST {address} (clear)", HERE, "browser")]
+
+
+def test_the_buttons_of_the_admin_are_told_in_words(acme: Customer, boss: User) -> None:
+    client = with_session(boss)
+    acme.set_token("secret")
+    acme.save()
+    shop, other = (ProductFactory.create(customer=acme, name=name) for name in ("Shop", "Other"))
+    long_ago = timezone.now() - timedelta(days=1)
+    held = SyncLeaseFactory.create(
+        product=shop, holder=uuid4(), acquired_at=long_ago, heartbeat_at=long_ago, host="elsewhere"
+    )
+    task = PeriodicTask.objects.get(name="Forget old runs")
+    client.post(reverse("admin:sync_customer_resume", args=[acme.pk]), REMOTE_ADDR=HERE)
+    for model, action, rows in (
+        ("sync_product", "refresh_now", [shop.pk, other.pk]),
+        ("sync_synclease", "release", [held.pk]),
+        ("django_celery_beat_periodictask", "disable_tasks", [task.pk]),
+    ):
+        chosen = {"action": action, "_selected_action": rows, "index": "0"}
+        client.post(reverse(f"admin:{model}_changelist"), chosen, REMOTE_ADDR=HERE)
+    entries = AuditEntry.objects.exclude(kind=Kind.LOGIN).order_by("at", "pk")
+    found = list(entries.values_list("kind", "what", "customer_name", "address"))
+    refreshed = sorted(what for _, what, *_ in found if "refreshed" in what)
+    assert refreshed == [f"Product {each}: Asked for it to be refreshed." for each in (other, shop)]
+    assert [each for each in found if each[1] not in refreshed] == [
+        ("sync", "Customer acme: Resumed its background refresh.", "acme", HERE),
+        ("sync", f"Sync lease {held}: Released: its holder is gone.", "acme", HERE),
+        ("change", "Periodic task Forget old runs: every day: Disabled.", "", HERE),
+    ]
+
+
+def test_what_somebody_did_with_a_report_is_told_in_words(acme: Customer) -> None:
+    client = with_session(member(acme))
+    client.post("/reports/quality/save/", {"name": "mine", "title": "Mine"})
+    kept = SavedReport.objects.get().public_id
+    client.post(f"/reports/{kept}/share/")
+    client.delete(f"/api/v1/reports/saved/{kept}")
+    assert [(kind, what) for kind, _, what, *_ in told()] == [
+        ("report", "Saved the report “quality” as one of their own."),
+        ("report", f"Changed who finds the report {kept}."),
+        ("report", f"Deleted the saved report {kept}."),
+    ]
 
 
 def test_a_form_with_faults_and_an_answer_of_nothing_but_trouble_are_not_told(acme: Customer, boss: User) -> None:
@@ -239,6 +288,14 @@ def test_it_outlives_the_people_and_customers_it_tells_of(acme: Customer, boss: 
     assert [cell.text for cell in row][0::2] == ["Ours.", "mia", "acme"]
 
 
+def test_only_what_is_older_than_the_chosen_age_is_removed() -> None:
+    now = timezone.now()
+    for age in (1, 29, 31, 800):
+        write(f"{age}", at=now - timedelta(days=age))
+    assert (pruning.prune(0), pruning.prune(30), pruning.prune(30)) == (0, 2, 0)
+    assert list(AuditEntry.objects.order_by("-at").values_list("what", flat=True)) == ["1", "29"]
+
+
 def test_nothing_in_the_admin_changes_or_removes_an_entry() -> None:
     assert not admin.site.is_registered(AuditEntry)
     names = AuditEntry._meta.permissions, AuditEntry._meta.default_permissions
@@ -309,6 +366,15 @@ def test_a_file_has_all_of_it_and_no_formula(reader: Client) -> None:
     assert rows[0] == ["at", "kind", "who", "what", "customer", "address", "through"]
     assert (len(rows), rows[-1][1:]) == (62, ["Change", "'@li", "'=HYPERLINK(1)", "", HERE, "browser"])
     assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_taking_it_away_is_in_it(reader: Client) -> None:
+    reader.get(f"{PAGE}file/csv/", REMOTE_ADDR=HERE).getvalue()
+    reader.get(f"{PAGE}file/json/?person=li&period=2025-03", REMOTE_ADDR=HERE).getvalue()
+    assert told() == [
+        ("export", "boss", "Downloaded the audit trail as CSV.", HERE, "browser"),
+        ("export", "boss", "Downloaded the audit trail as JSON (person li, period 2025-03).", HERE, "browser"),
+    ]
 
 
 def test_there_is_no_other_form_of_file(reader: Client) -> None:

@@ -214,6 +214,7 @@ def test_it_asks_for_itself_again_while_something_runs_and_no_longer(acme: Custo
     assert f'hx-get="{moving}"' in shown(client)
     part = client.get(moving)
     assert (f'hx-get="{moving}"' in part.content.decode(), part.headers.get("HX-Retarget")) == (True, None)
+    assert counted(part.content.decode()) == [("failed", "")]  # no link to the admin for who is no staff
     SyncEvent.objects.update(status=Status.SUCCEEDED, finished_at=timezone.now())
     whole = client.get(moving)
     assert (whole.headers["HX-Retarget"], b"Nothing is wrong" in whole.content) == ("#home", True)
@@ -230,6 +231,25 @@ def test_a_run_shows_how_many_of_its_products_are_done(acme: Customer) -> None:
         SyncLeaseFactory.create(product=product, holder=run.pk, acquired_at=timezone.now())
     page = shown(with_session(member(acme)))
     assert ("1 of 3 products, 12 records read" in page, 'aria-valuenow="33"' in page) == (True, True)
+
+
+def counted(part: str) -> list[tuple[str, str]]:
+    """The numbers beside the navigation that come with a part, to take the place of those on the page."""
+    return re.findall(r'<span id="count-(\w+)" hx-swap-oob="true"(?: class="side__count")?(?: hidden)?>(\d*)<', part)
+
+
+def test_the_numbers_beside_the_navigation_move_with_it_for_one_statement(acme: Customer) -> None:
+    run = SyncEventFactory.create(customer=acme)
+    client = with_session(member(acme, role="Operator", staff=True))
+    assert 'id="count-problems" hidden' in shown(client)
+    address, costs = f"/operate/moving/?known={run.public_id}", []
+    for expected in ("", "1"):
+        ContentType.objects.clear_cache()
+        with CaptureQueriesContext(connection) as queries:
+            assert counted(shown(client, address)) == [("problems", expected), ("failed", "")]
+        costs.append(sum("problematicevent" in query["sql"] for query in queries.captured_queries))
+        ProblematicEventFactory.create(product__customer=acme)
+    assert costs == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ def test_a_failed_sync_is_begun_again_and_watched_until_all_is_well(
     page.get_by_role("link", name="Home", exact=True).click()
     card = page.get_by_role("region", name="Failed syncs")
     expect(card).to_contain_text("TestIO could not be reached.")
+    failed = page.locator("#count-failed")
+    expect(failed).to_have_text("1 failed and not made good since")
     running = page.get_by_role("region", name="Running now")
     expect(running).to_contain_text("Nothing runs at the moment.")
 
@@ -52,6 +54,7 @@ def test_a_failed_sync_is_begun_again_and_watched_until_all_is_well(
     expect(page.get_by_role("heading", name="Nothing is wrong with the data")).to_be_visible()
     expect(running).to_contain_text("Nothing runs at the moment.")
     expect(card).to_have_count(0)
+    expect(failed).to_have_text("")
     expect(page.locator(".days tbody tr").filter(has_text="all went well")).to_have_count(3)
     assert page.evaluate("window.stayed") is True
     assert SyncEvent.objects.filter(requested_by__username="mia", status=Status.SUCCEEDED).count() == 1
