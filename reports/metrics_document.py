@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from reports.documents import Chart, ChartKind, Column, Document, Kind, Section, Series, Table, Value
+from reports.limits import Limits
 from reports.metrics import Answer, Measure
 from reports.metrics.dimensions import Kind as Values
 from reports.metrics.measures import Unit
@@ -12,7 +13,7 @@ KINDS = {Unit.COUNT: Kind.INTEGER, Unit.RATE: Kind.RATE, Unit.NUMBER: Kind.NUMBE
 MOST_POINTS = 60
 
 
-def document(found: Answer, subtitle: str, made_at: datetime, *, data_as_of: datetime | None = None) -> Document:
+def document(found: Answer, subtitle: str, made_at: datetime, limits: Limits) -> Document:
     """All of its rows, the totals under them, and a drawing of the first measure where it has one dimension."""
     query = found.query
     days = query.range
@@ -26,9 +27,9 @@ def document(found: Answer, subtitle: str, made_at: datetime, *, data_as_of: dat
         made_at,
         subtitle,
         parameters=parameters,
-        notes=found.notes,
+        notes=[*found.notes, *limits.notes],
         sections=[Section(charts=list(_charts(found)), tables=[_table(found)])],
-        data_as_of=data_as_of,
+        data_as_of=limits.data_as_of,
     )
 
 

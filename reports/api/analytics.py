@@ -1,6 +1,6 @@
 """Questions to the metrics cube (``reports.metrics``), and what can be asked."""
 
-from typing import Any
+from collections.abc import Iterable
 
 from django.http import Http404
 from ninja import Router
@@ -8,9 +8,9 @@ from ninja import Router
 from reports import asking, metrics, references
 from reports.asking import Given
 from reports.figures import EXECUTED_STATUSES
+from reports.limits import limits_of_answer, products_of
 from reports.metrics import DIMENSIONS, MEASURES, REPORT_MEASURES, Query
 from reports.schemas import analytics as schemas
-from sync import access as caller
 from sync import freshness
 from sync.access import Access, Request, require
 from sync.api.listing import Document, age_of
@@ -60,9 +60,10 @@ def ask(request: Request, body: schemas.AnalyticsQuestion) -> Document:
     with snapshot():
         _refuse_missing(query, request.access)
         found = metrics.answer(query, request.access)
-        age, stale = age_of(_products(query, request.access), ("tests", "bugs"))
+        age, stale = age_of(products_of(query, request.access).filter(missing_since=None), ("tests", "bugs"))
+        limits = limits_of_answer(query, request.access)
     freshness.request_refresh(*stale)
-    return _shown(found) | age
+    return _shown(found, limits.notes) | age
 
 
 def _require(request: Request) -> None:
@@ -89,17 +90,10 @@ def _refuse_missing(query: Query, access: Access) -> None:
         raise Http404(f"There is no {missing[0]} {missing[1]} here. If it is new, sync its customer first.")
 
 
-def _products(query: Query, access: Access) -> Any:
-    """Where the answer's data comes from, as far as the filters say so."""
-    rows = caller.products(access).filter(missing_since=None)
-    chosen = references.ids(query, "product")
-    return rows.filter(pk__in=chosen) if chosen else rows
-
-
 # The answer -----------------------------------------------------------------------------------------------------------
 
 
-def _shown(found: metrics.Answer) -> Document:
+def _shown(found: metrics.Answer, limits: Iterable[str]) -> Document:
     days = found.query.range
     return {
         "rows": [_row(found.query, row) for row in found.rows],
@@ -109,7 +103,7 @@ def _shown(found: metrics.Answer) -> Document:
         "period": str(days),
         "since": days.first,
         "until": days.last,
-        "notes": found.notes,
+        "notes": [*found.notes, *limits],
     }
 
 

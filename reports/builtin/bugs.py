@@ -7,9 +7,10 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 from pydantic import Field
 
-from reports.builtin.scope import OfDays, limits, of_tables
+from reports.builtin.scope import OfDays, of_tables
 from reports.catalogue import Report
 from reports.documents import Column, Document, Kind, Table, Value
+from reports.limits import limits
 from sync import access as caller
 from sync import wording
 from sync.access import Access
@@ -66,7 +67,6 @@ def run(access: Access, asked: BugParameters) -> Document:
     columns = [column for column, _ in chosen]
     rows = _found(access, asked)
     read = rows.values_list(*(source for _, source in chosen)).iterator(_CHUNK)
-    notes, as_of = limits(products, "tests", "bugs")
     table = Table(
         "bugs",
         "Bugs",
@@ -75,7 +75,7 @@ def run(access: Access, asked: BugParameters) -> Document:
         expected=rows.count(),
         empty="No bug is like that. Ask for less, or for another period.",
     )
-    return of_tables(REPORT, asked, table, notes=notes, as_of=as_of)
+    return of_tables(REPORT, asked, table, limits=limits(products, "tests", "bugs"))
 
 
 def _found(access: Access, asked: BugParameters) -> Any:

@@ -10,10 +10,11 @@ from django.db.models.functions import Coalesce
 from pydantic import Field
 
 from reports import custom
-from reports.builtin.scope import OfDays, limits, of_tables
+from reports.builtin.scope import OfDays, of_tables
 from reports.catalogue import Report
 from reports.custom.answers import number
 from reports.documents import Column, Document, Kind, Table, Value
+from reports.limits import limits
 from sync import wording
 from sync.access import Access
 from sync.api import params
@@ -54,7 +55,7 @@ _SOURCES = (
 def run(access: Access, asked: CustomReportParameters) -> Document:
     rows = _found(access, asked)
     questions, left_out = _questions(rows)
-    notes, as_of = limits(asked.products(access), "tests", "bugs")
+    notes = []
     if left_out:
         notes.append(
             f"These forms have {left_out + len(questions):,} different questions; the {len(questions)} that came first "
@@ -71,7 +72,7 @@ def run(access: Access, asked: CustomReportParameters) -> Document:
         expected=rows.count(),
         empty="No bug was filed with a form like that.",
     )
-    return of_tables(REPORT, asked, table, notes=notes, as_of=as_of)
+    return of_tables(REPORT, asked, table, notes=notes, limits=limits(asked.products(access), "tests", "bugs"))
 
 
 def _found(access: Access, asked: CustomReportParameters) -> "QuerySet[CustomReport]":

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from pydantic import Field
 
 from reports import custom
-from reports.builtin.scope import OfDays, limits, of_tables
+from reports.builtin.scope import OfDays, of_tables
 from reports.catalogue import BadParameters, Report
 from reports.custom import NONE, CustomSummary, FieldKind, FieldSummary, UnknownField
 from reports.documents import Column, Document, Kind, Table, Value
+from reports.limits import limits
 from sync.access import Access
 from sync.api import params
 
@@ -52,8 +53,13 @@ def run(access: Access, asked: SummaryParameters) -> Document:
         summary = custom.summarise(rows, group_by=asked.group_by, wanted=asked.field)
     except UnknownField as error:
         raise BadParameters({"field": str(error)}) from None
-    notes, as_of = limits(asked.products(access), "tests", "bugs")
-    return of_tables(REPORT, asked, _table(summary), notes=notes, as_of=as_of, subtitle=f"{summary.reports:,} forms")
+    return of_tables(
+        REPORT,
+        asked,
+        _table(summary),
+        limits=limits(asked.products(access), "tests", "bugs"),
+        subtitle=f"{summary.reports:,} forms",
+    )
 
 
 def _table(summary: CustomSummary) -> Table:

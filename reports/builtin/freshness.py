@@ -9,9 +9,10 @@ from django.utils import timezone
 from pydantic import Field
 
 from problematic.models import EventStatus
-from reports.builtin.scope import OfProducts, limits, of_tables
+from reports.builtin.scope import OfProducts, of_tables
 from reports.catalogue import Report
 from reports.documents import Column, Document, Kind, Table, Value
+from reports.limits import limits
 from sync import freshness
 from sync.access import Access
 from sync.models import Product
@@ -41,7 +42,7 @@ _COLUMNS = (
 def run(access: Access, asked: FreshnessParameters) -> Document:
     now = timezone.now()
     products = asked.products(access)
-    notes, as_of = limits(products)
+    limited = limits(products)
     if asked.stale is not None:
         stale = freshness.when_stale((), now)
         products = products.filter(stale if asked.stale else ~stale)
@@ -57,8 +58,7 @@ def run(access: Access, asked: FreshnessParameters) -> Document:
         REPORT,
         asked,
         table,
-        notes=notes,
-        as_of=as_of,
+        limits=limited,
         subtitle=f"Data counts as too old {freshness.time_to_live()} (h:mm:ss) after it was read.",
     )
 

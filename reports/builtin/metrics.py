@@ -11,9 +11,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from reports import asking, metrics, references
 from reports.asking import Given
-from reports.builtin.scope import FirstDay, LastDay, OfDays, limits
+from reports.builtin.scope import OfDays
 from reports.catalogue import BadParameters, NotThere, Report
 from reports.documents import Document
+from reports.limits import limits_of_answer
 from reports.metrics import DIMENSIONS, MOST_DIMENSIONS, Query, Range
 from reports.metrics_document import document
 from sync.access import Access
@@ -51,8 +52,6 @@ def _named(given: Any) -> Any:
 class MetricsParameters(OfDays):
     """The days are those the tests ended on, or the bugs were reported on: ``dated_by``."""
 
-    since: FirstDay | None = Field(None, description="Only the first day (UTC) of this or later.")
-    until: LastDay | None = Field(None, description="Only the last day (UTC) of this or before.")
     measure: params.Texts = Field(["tests", "bugs"], min_length=1, description="What to count: bugs, rejection, …")
     dimension: params.Texts = Field([], max_length=MOST_DIMENSIONS, description="What to group by: product, month, …")
     keep: Annotated[list[Kept], BeforeValidator(_named), Field(max_length=params.MOST_VALUES)] = Field(
@@ -102,15 +101,10 @@ class MetricsParameters(OfDays):
 
 def run(access: Access, asked: MetricsParameters) -> Document:
     query = asked.query(access)
-    products = asked.products(access)
-    if chosen := references.ids(query, "product"):
-        products = products.filter(pk__in=chosen)
-    notes, as_of = limits(products, "tests", "bugs")
     measures = ", ".join(measure.title for measure in query.asked)
     by = " and ".join(dimension.title.lower() for dimension in query.grouped)
     title = f"{measures} by {by}" if by else measures
-    shown = document(metrics.answer(query, access), title, timezone.now(), data_as_of=as_of)
-    return replace(shown, notes=[*shown.notes, *notes])
+    return document(metrics.answer(query, access), title, timezone.now(), limits_of_answer(query, access))
 
 
 REPORT = Report(

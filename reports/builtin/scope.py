@@ -1,26 +1,22 @@
-"""What most reports can be asked for: customers, products, days; and what limits what they say about them."""
+"""What most reports can be asked for: customers, products, days."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Annotated, Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from problematic.models import ProblematicEvent
 from reports.catalogue import NotThere, Parameters, Report
 from reports.documents import Document, Section, Table
+from reports.limits import Limits
 from sync import access as caller
-from sync import freshness, wording
+from sync import wording
 from sync.access import Access
 from sync.api import params
 from sync.dates import Period, read_period
 from sync.models import Product
-from sync.summaries import when
-
-#: So many names fit into a sentence.
-_NAMED = 5
 
 Days = Annotated[
     Period,
@@ -88,8 +84,8 @@ class OfProducts(Parameters):
 
 class OfDays(OfProducts):
     period: Days | None = Field(None, description="Only this period, such as `last month`, `2025-Q1`, `last 30 days`.")
-    since: params.Day | None = Field(None, description="Only this day (UTC) or later.")
-    until: params.Day | None = Field(None, description="Only this day (UTC) or before; the day itself counts.")
+    since: FirstDay | None = Field(None, description="Only the first day (UTC) of this or later.")
+    until: LastDay | None = Field(None, description="Only the last day (UTC) of this or before; the day itself counts.")
 
     @field_validator("since", "until")
     @classmethod
@@ -121,63 +117,25 @@ class OfDays(OfProducts):
             yield "Period", f"{first or 'the beginning'} to {last or 'today'} (UTC)"
 
 
-def limits(products: "QuerySet[Product]", *parts: str) -> tuple[list[str], datetime | None]:
-    """Sentences about what limits the truth of anything said about these products, and since when nothing was read.
-
-    Products that TestIO has no more are not read again, so nothing is said of their age.
-    """
-    now = timezone.now()
-    read = products.filter(missing_since=None).only("name", *_TIMES)
-    ages = {product: freshness.of(product, *parts, now=now) for product in read}
-    as_of = freshness.oldest((age.data_as_of for age in ages.values()), now=now).data_as_of
-    return [*_about_age(ages), *_about_gaps(products)], as_of
-
-
 def of_tables(
     report: Report,
     asked: OfProducts,
     *tables: Table,
+    limits: Limits | None = None,
     notes: Sequence[str] = (),
-    as_of: datetime | None = None,
     subtitle: str = "",
 ) -> Document:
-    """A report that is tables and nothing else. ``notes`` and ``as_of`` as ``limits`` gives them."""
+    """A report that is tables and nothing else. ``notes``: also to be known, beside the limits."""
     return Document(
         report.name,
         report.title,
         timezone.now(),
         subtitle,
         parameters=asked.shown(),
-        notes=list(notes),
+        notes=[*(limits.notes if limits else ()), *notes],
         sections=[Section(tables=list(tables))],
-        data_as_of=as_of,
+        data_as_of=limits.data_as_of if limits else None,
     )
-
-
-_TIMES = tuple(f"{part}_synced_at" for part in freshness.PARTS)
-
-
-def _about_age(ages: Mapping[Product, freshness.Freshness]) -> Iterator[str]:
-    never = [product.name for product, age in ages.items() if age.data_as_of is None]
-    old = [(product, age.data_as_of) for product, age in ages.items() if age.stale and age.data_as_of]
-    if never:
-        yield f"Never read completely from TestIO yet: {_some(never)}. What is shown of it is not all."
-    if old:
-        oldest = min(moment for _, moment in old)
-        yield f"Older than it should be: {_some([each.name for each, _ in old])}, read from TestIO at {when(oldest)}."
-
-
-def _about_gaps(products: "QuerySet[Product]") -> Iterator[str]:
-    size = F("last_position") - F("first_position") + 1
-    found = ProblematicEvent.objects.open().filter(product__in=products).aggregate(events=Count("pk"), tests=Sum(size))
-    if found["events"]:
-        tests = "1 test" if found["tests"] == 1 else f"{found['tests']:,} tests"
-        yield f"{tests} could not be read from TestIO and are missing here: see the report gaps."
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _title(name: str) -> str:

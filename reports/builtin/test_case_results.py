@@ -6,9 +6,10 @@ from django.db.models import F
 from pydantic import Field
 
 from reports import test_cases
-from reports.builtin.scope import OfDays, limits, of_tables
+from reports.builtin.scope import OfDays, of_tables
 from reports.catalogue import NotThere, Report
 from reports.documents import Column, Document, Kind, Table, Value
+from reports.limits import limits
 from reports.test_cases import CaseCounts
 from sync.access import Access, seen
 from sync.api import params
@@ -38,11 +39,10 @@ def run(access: Access, asked: ResultParameters) -> Document:
     tests = _tests(access, asked)
     counts = test_cases.counts(Test.objects.filter(pk__in=[test.pk for test in tests]))
     skipped = {test.pk: reason for test in tests if (reason := test_cases.why_skipped(test, counts))}
-    notes, as_of = limits(asked.products(access), "tests")
     tables = [_results([test for test in tests if test.pk not in skipped], counts)]
     if asked.test_id:  # of all tests most are no test-case tests: nobody wants to read that of each
         tables.append(_skipped([test for test in tests if test.pk in skipped], skipped))
-    return of_tables(REPORT, asked, *tables, notes=notes, as_of=as_of)
+    return of_tables(REPORT, asked, *tables, limits=limits(asked.products(access), "tests"))
 
 
 def _tests(access: Access, asked: ResultParameters) -> list[Test]:

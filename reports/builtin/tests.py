@@ -6,10 +6,11 @@ from typing import Any
 from django.db.models import Count, F, Q, QuerySet
 from pydantic import Field
 
-from reports.builtin.scope import OfDays, limits, of_tables
+from reports.builtin.scope import OfDays, of_tables
 from reports.catalogue import Report
 from reports.documents import Column, Document, Kind, Table, Value
 from reports.figures import BugCounts
+from reports.limits import limits
 from sync import access as caller
 from sync import wording
 from sync.access import Access
@@ -61,7 +62,6 @@ _SOURCES = (
 
 def run(access: Access, asked: TestParameters) -> Document:
     rows = _found(access, asked)
-    notes, as_of = limits(asked.products(access), "tests", "bugs")
     table = Table(
         "tests",
         "Tests",
@@ -70,7 +70,7 @@ def run(access: Access, asked: TestParameters) -> Document:
         expected=rows.count(),
         empty="No test is like that. Ask for less, or for another period.",
     )
-    return of_tables(REPORT, asked, table, notes=notes, as_of=as_of)
+    return of_tables(REPORT, asked, table, limits=limits(asked.products(access), "tests", "bugs"))
 
 
 def _found(access: Access, asked: TestParameters) -> "QuerySet[Test]":

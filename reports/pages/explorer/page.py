@@ -11,6 +11,7 @@ from django.utils.http import urlencode
 
 from reports import exports
 from reports.exports import NoSuchFormat
+from reports.limits import limits_of_answer
 from reports.metrics import DIMENSIONS, MEASURES, REPORT_MEASURES, Unanswerable, answer
 from reports.metrics_document import document
 from reports.pages import access, files, frame, sheets
@@ -45,10 +46,12 @@ def metrics(request: Request) -> HttpResponse:
         found = pivot.ask(asked, who)
     except Unanswerable as refusal:
         refused = str(refusal)
+    limited = limits_of_answer(found.main.query, who) if found else None
     return frame.show(
         request,
         "reports/metrics.html",
         "Metrics",
+        freshness=limited.freshness if limited else None,
         asked=asked,
         measures=[(each, each.name in asked.measures) for each in MEASURES.values()],
         own_measures=[each for each in asked.asked_measures if each.name not in MEASURES],
@@ -66,6 +69,7 @@ def metrics(request: Request) -> HttpResponse:
         refused=refused,
         heading=pivot.title(asked),
         found=found,
+        notes=[*found.main.notes, *limited.notes] if found and limited else [],
         sheet=pivot.sheet(found, request.path) if found and asked.view != "chart" else None,
         chart=drawing.chart(found) if found and asked.view != "table" else None,
         files=[(each, asked.url(reverse("reports:metrics_file", args=[each.name]))) for each in sheets.formats()],
@@ -92,7 +96,8 @@ def file(request: Request, form: str) -> HttpResponse:
         question = asked.query(asked.dimensions, sort=asked.sort)
     except (NoSuchFormat, Unanswerable) as refusal:
         raise Http404(str(refusal)) from None
-    made = document(answer(question, access.of(request)), pivot.title(asked), timezone.now())
+    who = access.of(request)
+    made = document(answer(question, who), pivot.title(asked), timezone.now(), limits_of_answer(question, who))
     out = io.BytesIO()
     writer.write(made, out, lambda _: None)
     return files.attached(out.getvalue(), f"metrics-{made.made_at:%Y-%m-%d-%H%M}", writer.extension(made))

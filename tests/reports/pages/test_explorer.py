@@ -12,6 +12,8 @@ from reports.metrics import Query, answer
 from reports.pages.explorer import drawing, pivot
 from reports.pages.explorer.asked import Asked
 from sync.access import Access
+from tests.factories import ProductFactory
+from tests.problematic.factories import ProblematicEventFactory
 from tests.reports import small_world
 from tests.reports.pages.scenes import Scene
 
@@ -80,6 +82,20 @@ def test_the_page_has_the_pivot_its_totals_and_the_notes(reader: Client, scene: 
     ] * 5
     assert "Nothing is counted here" in _shown(reader, "/metrics/?measure=bugs&since=2001&until=2001")
     assert "is not a period that can be read" in unescape(_shown(reader, "/metrics/?measure=bugs&since=whenever"))
+
+
+def test_page_file_and_api_say_what_could_not_be_read(reader: Client, scene: Scene) -> None:
+    ProblematicEventFactory.create(product=scene.product, first_position=4, last_position=6)  # beside the scene's
+    gap = "4 tests could not be read from TestIO and are missing here: see the report gaps."
+    page = reader.get(f"/metrics/?measure=bugs&product={scene.product.pk}").context
+    made = reader.get(f"/metrics/file/json/?measure=bugs&product={scene.product.pk}").json()
+    asked = {"measures": ["bugs"], "filters": {"product": [scene.product.pk]}}
+    told = reader.post("/api/v1/analytics/query", asked, content_type="application/json").json()
+    assert (page["notes"] == made["notes"] == told["notes"], made["notes"][-1]) == (True, gap)
+    assert page["frame"].freshness is not None
+    elsewhere = ProductFactory.create(customer=scene.product.customer)
+    other = reader.get(f"/metrics/?measure=bugs&product={elsewhere.pk}&measure=tests").context
+    assert gap not in other["notes"]
 
 
 def test_a_comparison_names_the_period_before(reader: Client, scene: Scene) -> None:
