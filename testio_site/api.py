@@ -31,7 +31,7 @@ View = Callable[..., HttpResponseBase]
 
 DESCRIPTION = """\
 Everything the site knows, for programs. Send an API token as `Authorization: Bearer desk_…`; or log in at
-`/admin/login/`, send the session as a cookie, and with every changing request the CSRF token in the header
+`/login/`, send the session as a cookie, and with every changing request the CSRF token in the header
 `X-CSRFToken`. What you may not see is answered as if it did not exist. Errors are problem details (RFC 9457): decide
 by `type` and `status`, show `detail`. Parameters and fields that are not documented are refused, never ignored.
 """

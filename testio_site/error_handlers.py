@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 def _not_logged_in(request: HttpRequest, _: Exception) -> HttpResponse:
     detail = (
         "This needs a log-in. Send an API token in the header Authorization (Bearer desk_…), "
-        "or log in at /admin/login/ and send the session cookie."
+        "or log in at /login/ and send the session cookie."
     )
     challenge = {"WWW-Authenticate": f'Bearer realm="{login.REALM}"'}
     return problem(request, problems.NOT_LOGGED_IN, detail, headers=challenge)

@@ -12,7 +12,7 @@ from reports.metrics.dimensions import Subject
 from reports.metrics.facts import KEYS
 from reports.metrics.query import Query
 from reports.metrics.sets import Member, Sets
-from reports.metrics.shell import Numbers, Raw, Statement, add, fetch, filled, identifiers
+from reports.metrics.shell import LITTLE, Numbers, Raw, Statement, add, fetch, filled, identifiers, planned
 
 #: In one bigint, and none of them its sign. PostgreSQL hashes numbers, but must sort strings of bits to group by them.
 _BITS = 62
@@ -45,7 +45,9 @@ def different_by_members(
     found = Numbers()
     taken: dict[Raw, list[Member]] = {}
     given = [*words.values(), numbers, *(value for _, own in parts for value in own)]
-    for is_total, *cells, number in fetch(shell, given):
+    with planned("work_mem", LITTLE):
+        rows = fetch(shell, given)
+    for is_total, *cells, number in rows:
         if is_total:
             found.total = {name: number}
             continue

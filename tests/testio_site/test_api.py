@@ -67,9 +67,9 @@ def _order(client: Client, **headers: str) -> Any:
 def test_logging_in_as_the_documentation_says_opens_the_api() -> None:
     User.objects.create_superuser("tess", password="correct horse")
     client = Client(enforce_csrf_checks=True)
-    client.get("/admin/login/")
+    client.get("/login/")
     form = {"username": "tess", "password": "correct horse", "csrfmiddlewaretoken": client.cookies["csrftoken"].value}
-    assert client.post("/admin/login/?next=/api/docs", form).status_code == 302
+    assert client.post("/login/?next=/api/docs", form).status_code == 302
     assert client.get(EVENTS).json() == {"events": [], "next_cursor": None, "count": None}
     assert _order(client, **{"X-CSRFToken": client.cookies["csrftoken"].value}).status_code == 200
 
