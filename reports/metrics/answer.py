@@ -6,9 +6,10 @@ from datetime import date
 from typing import Any, TypeAlias
 
 from reports.figures import EXECUTED_STATUSES
-from reports.metrics.counting import count, one_moment
+from reports.metrics.counting import count
 from reports.metrics.facts import Facts
 from reports.metrics.labels import Cell, cells
+from reports.metrics.plans import one_moment
 from reports.metrics.query import Query
 from reports.metrics.shell import Numbers
 from sync.access import Access

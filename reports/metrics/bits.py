@@ -10,9 +10,10 @@ from psycopg.sql import SQL, Identifier
 
 from reports.metrics.dimensions import Subject
 from reports.metrics.facts import KEYS
+from reports.metrics.plans import LITTLE_MEMORY, planned
 from reports.metrics.query import Query
 from reports.metrics.sets import Member, Sets
-from reports.metrics.shell import LITTLE, Numbers, Raw, Statement, add, fetch, filled, identifiers, planned
+from reports.metrics.shell import Numbers, Raw, Statement, add, fetch, filled, identifiers
 
 #: In one bigint, and none of them its sign. PostgreSQL hashes numbers, but must sort strings of bits to group by them.
 _BITS = 62
@@ -45,7 +46,7 @@ def different_by_members(
     found = Numbers()
     taken: dict[Raw, list[Member]] = {}
     given = [*words.values(), numbers, *(value for _, own in parts for value in own)]
-    with planned("work_mem", LITTLE):
+    with planned(LITTLE_MEMORY):
         rows = fetch(shell, given)
     for is_total, *cells, number in rows:
         if is_total:

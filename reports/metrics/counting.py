@@ -3,10 +3,8 @@
 Each query is written by the ORM; ``shell`` groups where one has to be grouped that is grouped already.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 
-from django.db import connection, transaction
 from django.db.models import (
     BigIntegerField,
     Count,
@@ -27,9 +25,9 @@ from reports.metrics.bits import different_by_members
 from reports.metrics.dimensions import Subject
 from reports.metrics.facts import KEYS, Facts
 from reports.metrics.measures import Source
+from reports.metrics.plans import LITTLE_MEMORY, planned
 from reports.metrics.query import Query
 from reports.metrics.shell import (
-    LITTLE,
     Numbers,
     Rows,
     Statement,
@@ -39,7 +37,6 @@ from reports.metrics.shell import (
     grouped,
     in_order,
     merged,
-    planned,
     spread,
     statement_of,
 )
@@ -61,21 +58,6 @@ def count(query: Query, facts: Facts) -> Numbers:
         else:
             found.add(_COUNTERS[source](query, facts))
     return found
-
-
-@contextmanager
-def one_moment() -> Iterator[None]:
-    """All counting within sees the same rows, also while a sync writes; with memory for whole tables of groups."""
-    begins = not connection.in_atomic_block
-    with transaction.atomic(), connection.cursor() as cursor:
-        if begins:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        # Two cores shared by everybody who looks: one question takes one of them.
-        cursor.execute("SET LOCAL work_mem = '64MB'")
-        cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
-        # Indexes have bugs and covered features in the order of their tests: to merge them takes no table in memory.
-        cursor.execute("SET LOCAL enable_hashjoin = off")
-        yield
 
 
 # -- tests, testers, features: different ones
@@ -116,7 +98,7 @@ def _pairs_of_values(query: Query, rows: Rows, names: tuple[str, ...]) -> Number
         statement = _selected(query, rows, "id")
     if statement is None:
         return _with_totals(Numbers(), names)
-    with planned("work_mem", LITTLE):
+    with planned(LITTLE_MEMORY):
         return _tests_and_sums(query, statement if names else different(query, statement), names)
 
 

@@ -5,8 +5,7 @@ aggregates of different things sort all rows instead, which takes three times as
 without a name or a value that is not ours.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -17,6 +16,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from reports.metrics.dimensions import Subject
 from reports.metrics.facts import KEYS
+from reports.metrics.plans import HASHED, planned
 from reports.metrics.query import Query
 from reports.metrics.sets import COLUMNS, Member, Sets
 
@@ -24,8 +24,6 @@ from reports.metrics.sets import COLUMNS, Member, Sets
 Raw: TypeAlias = tuple[Any, ...]
 Rows: TypeAlias = "QuerySet[Any, Any]"
 Groups: TypeAlias = dict[Raw, dict[str, Any]]
-#: With so little memory PostgreSQL sorts what is nearly in order instead of hashing all of it: that takes a third less.
-LITTLE = "4MB"
 #: What the ORM would send, and the values that go with it.
 Statement: TypeAlias = tuple[str, tuple[Any, ...]]
 
@@ -98,7 +96,7 @@ def different_records(
     }
     shell = SQL(_FACTS + (_GROUPS if keys else "") + _OVERALL)
     found = Numbers()
-    with planned("enable_hashjoin", "on" if sets.subjects else "off"):  # of few sets, and they have no order
+    with planned(HASHED if sets.subjects else {}):
         rows = fetch(shell.format(**parts_of_shell), values)
     for is_total, *cells in rows:
         numbers = dict(zip(sums, cells[len(keys) :], strict=True))
@@ -187,17 +185,6 @@ def in_order(query: Query, parts: list[Statement], names: Sequence[str] = ()) ->
         rows=SQL(" UNION ALL ").join(ordered.format(rows=SQL(sql), **places) for sql, _ in parts), **places
     )
     return shell.as_string(), tuple(value for _, own in parts for value in own)
-
-
-@contextmanager
-def planned(name: str, value: str) -> Iterator[None]:
-    """PostgreSQL plans what is asked within by this setting."""
-    with connection.cursor() as cursor:
-        cursor.execute(SQL("SHOW {}").format(Identifier(name)))
-        (before,) = cursor.fetchone() or ("",)
-        cursor.execute(SQL("SET LOCAL {} = {}").format(Identifier(name), value))
-        yield
-        cursor.execute(SQL("SET LOCAL {} = {}").format(Identifier(name), before))
 
 
 _FACTS = "WITH facts ({selected}) AS ({facts}) "

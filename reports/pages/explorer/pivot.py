@@ -6,8 +6,8 @@ from itertools import groupby
 
 from reports.metrics import Answer, Cell, Row, answer
 from reports.metrics.answer import Group
-from reports.metrics.counting import one_moment
 from reports.metrics.dimensions import DIMENSIONS, NONE, Dimension, Kind
+from reports.metrics.plans import one_moment
 from reports.pages import cells as shown_cells
 from reports.pages.explorer.asked import Asked
 from reports.pages.explorer.numbers import Number, number, url_behind
