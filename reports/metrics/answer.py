@@ -1,8 +1,9 @@
 """The answer to a question: rows, totals, the period before, and what has to be known to read them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from reports.figures import EXECUTED_STATUSES
@@ -11,11 +12,13 @@ from reports.metrics.facts import Facts
 from reports.metrics.labels import Cell, cells
 from reports.metrics.plans import one_moment
 from reports.metrics.query import Query
-from reports.metrics.shell import Numbers
+from reports.metrics.shell import Groups, Raw
 from sync.access import Access
 
 Values: TypeAlias = dict[str, float | None]
 Group: TypeAlias = tuple[Cell, ...]
+#: The cells of one dimension, by the values as the database gives them.
+Column: TypeAlias = Mapping[Any, Cell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +56,26 @@ def answer(query: Query, access: Access | None) -> Answer:
         facts = Facts(query, access)
         numbers = count(query, facts)
         earlier = count(before, Facts(before, access)) if before else None
-        named = _named_groups(query, [numbers, earlier] if earlier else [numbers])
+        past = earlier.groups if earlier and not query.times else None
+        keys = list(dict.fromkeys((*numbers.groups, *(past or ()))))
+        columns = [cells(each, {key[place] for key in keys}) for place, each in enumerate(query.grouped)]
         notes = _notes(query, facts)
-    current = {named[key]: found for key, found in numbers.groups.items()}
-    past = {named[key]: found for key, found in earlier.groups.items()} if earlier and not query.times else None
-    rows = [_row(query, group, current, past) for group in dict.fromkeys((*current, *(past or ())))]
-    rows = _sorted(query, rows)
+    # There may be a hundred thousand groups: only those that are kept become rows.
+    kept = _sorted(query, keys, columns, numbers.groups)[: query.limit]
     return Answer(
         query,
-        rows[: query.limit],
-        len(rows),
+        [_row(query, key, columns, numbers.groups, past) for key in kept],
+        len(keys),
         _values(query, numbers.total),
         _values(query, earlier.total) if earlier else None,
         notes,
     )
 
 
-def _named_groups(query: Query, all_numbers: Iterable[Numbers]) -> dict[tuple[Any, ...], Group]:
-    """The cells of every group."""
-    keys = list(dict.fromkeys(key for numbers in all_numbers for key in numbers.groups))
-    columns = [cells(each, {key[place] for key in keys}) for place, each in enumerate(query.grouped)]
-    return {key: tuple(column[value] for column, value in zip(columns, key, strict=True)) for key in keys}
-
-
-def _row(query: Query, group: Group, current: Mapping[Group, Any], past: Mapping[Group, Any] | None) -> Row:
-    previous = None if past is None else _values(query, past.get(group, {}))
-    return Row(group, _values(query, current.get(group, {})), previous)
+def _row(query: Query, key: Raw, columns: Sequence[Column], current: Groups, past: Groups | None) -> Row:
+    group = tuple(column[value] for column, value in zip(columns, key, strict=True))
+    previous = None if past is None else _values(query, past.get(key, {}))
+    return Row(group, _values(query, current.get(key, {})), previous)
 
 
 def _values(query: Query, numbers: Mapping[str, Any]) -> Values:
@@ -88,18 +85,22 @@ def _values(query: Query, numbers: Mapping[str, Any]) -> Values:
 # -- order
 
 
-def _sorted(query: Query, rows: list[Row]) -> list[Row]:
-    rows = sorted(rows, key=lambda row: tuple(map(_place, row.cells)))
+def _sorted(query: Query, keys: Sequence[Raw], columns: Sequence[Column], groups: Groups) -> list[Raw]:
+    """By what was asked for, and where that is equal by the cells, from the first on."""
+    places = [_places(column) for column in columns]
+    ordered = sorted(keys, key=lambda key: [place[value] for place, value in zip(places, key, strict=True)])
     name = query.sort or _default_sort(query)
     if not name:
-        return rows
-    key, descending = name.removeprefix("-"), name.startswith("-")
-    if key in query.dimensions:
-        place = query.dimensions.index(key)
-        return sorted(rows, key=lambda row: _place(row.cells[place]), reverse=descending)
-    known = [row for row in rows if row.values[key] is not None]
-    unknown = [row for row in rows if row.values[key] is None]
-    return sorted(known, key=lambda row: row.values[key] or 0, reverse=descending) + unknown
+        return ordered
+    wanted, descending = name.removeprefix("-"), name.startswith("-")
+    if wanted in query.dimensions:
+        number = query.dimensions.index(wanted)
+        return sorted(ordered, key=lambda key: places[number][key[number]], reverse=descending)
+    measure = next(each for each in query.asked if each.name == wanted)
+    found = [(measure.value(groups.get(key, {})), key) for key in ordered]
+    known = [(value, key) for value, key in found if value is not None]
+    unknown = [key for value, key in found if value is None]
+    return [key for _, key in sorted(known, key=itemgetter(0), reverse=descending)] + unknown
 
 
 def _default_sort(query: Query) -> str:
@@ -107,8 +108,14 @@ def _default_sort(query: Query) -> str:
     return next(times, f"-{query.measures[0]}") if query.dimensions else ""
 
 
+def _places(column: Column) -> dict[Any, int]:
+    """Of each value, by time or by name; what has no value comes last."""
+    ordered = sorted(set(column.values()), key=_place)
+    place_of = {cell: place for place, cell in enumerate(ordered)}
+    return {value: place_of[cell] for value, cell in column.items()}
+
+
 def _place(cell: Cell) -> tuple[bool, date, str, str]:
-    """By time or by name; what has no value comes last."""
     return cell.key is None, cell.first or date.min, cell.label.casefold(), str(cell.key)
 
 

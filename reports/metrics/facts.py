@@ -29,7 +29,6 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
-    Value,
 )
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, Trunc
@@ -129,10 +128,11 @@ class Facts:
     def bare_tests(self, *, features: bool = False) -> "QuerySet[Test, Any]":
         """Tests without bugs; with ``features`` a row for each feature covered that no bug of the test is on."""
         bugs = Bug.objects.filter(missing_since=None, test=OuterRef("pk")).order_by()
-        if features:
-            bugs = bugs.alias(on=Coalesce("feature_id", Value(0)))
-            bugs = bugs.filter(on=Coalesce(OuterRef("of_feature"), Value(0)))
-        return self._chosen(self._all_tests(features).filter(~Exists(bugs)), COVERED if features else TESTS)
+        if not features:
+            return self._chosen(self._all_tests().filter(~Exists(bugs)), TESTS)
+        on_feature, on_none = bugs.filter(feature=OuterRef("of_feature")), bugs.filter(feature=None)
+        rows = self._all_tests(features=True).filter(~Exists(on_feature))
+        return self._chosen(rows.filter(Q(of_feature__isnull=False) | ~Exists(on_none)), COVERED)
 
     def bare_features(self) -> "QuerySet[Any, Any]":
         """A row for each feature and group (``of_feature``) that ``bare_tests`` cover.

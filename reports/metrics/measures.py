@@ -45,7 +45,8 @@ class Measure:
         if Source.REPORTS in self.sources:
             return _of_reports(self, numbers)
         if self.name in RATES:
-            return BugCounts(**{name: int(numbers.get(name, 0)) for name in COUNTS}).rates()[self.name]
+            rate: float | None = getattr(BugCounts(**{name: int(numbers.get(name, 0)) for name in COUNTS}), self.name)
+            return rate
         if self.name == "bugs_per_test":
             return bugs_per_test(int(numbers.get("total", 0)), int(numbers.get("tests", 0)))
         return int(numbers.get(_NUMBER_OF.get(self.name, self.name), 0))

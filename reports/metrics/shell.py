@@ -36,8 +36,11 @@ class Numbers:
     total: dict[str, Any] = field(default_factory=dict)
 
     def add(self, other: "Numbers") -> None:
-        for key, numbers in other.groups.items():
-            self.groups.setdefault(key, {}).update(numbers)
+        if not self.groups:
+            self.groups = other.groups
+        else:
+            for key, numbers in other.groups.items():
+                self.groups.setdefault(key, {}).update(numbers)
         self.total |= other.total
 
 
