@@ -43,7 +43,7 @@ def different_by_members(
         empty=SQL("NULL, ") * (len(others) + 1),
         bits=SQL(", ").join([SQL("%s::bigint[]")] * len(words)),
         members=identifiers((*(f"bit_of_{word}" for word in words), "member")),
-        hit=SQL(" | ").join(SQL("{} & {}").format(Identifier(word), Identifier(f"bit_of_{word}")) for word in words),
+        hit=SQL(" | ").join(SQL("({} & {})").format(Identifier(word), Identifier(f"bit_of_{word}")) for word in words),
     )
     numbers = sorted(values)
     bits = {member: 1 << place for place, member in enumerate(members)}
