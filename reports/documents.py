@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where a value leads: ``url`` is absolute."""
+    """Where a value leads: ``url`` is absolute, or a path of this site, which only its pages make a link of."""
 
     text: str
     url: str

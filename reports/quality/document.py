@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reports.documents import Chart, ChartKind, Column, Document, Figure, Kind, Section, Series, Table, Value
+from reports.documents import Chart, ChartKind, Column, Document, Figure, Kind, Link, Section, Series, Table, Value
 from reports.figures import BugCounts
+from reports.quality import links
 from reports.quality.groups import Group
+from reports.quality.links import Links
 from reports.quality.report import ProductRow, QualityReport, Standing, TestRow
+from reports.quality.rows import NONE, Part
 from reports.thresholds import DIRECTIONS, Thresholds
 
 NAME, TITLE = "quality", "Quality report"
+#: From first to last; where odd dates make it more, months without a test are left out.
+MOST_MONTHS = 240
 
 
 def document(report: QualityReport, parameters: Iterable[tuple[str, str]], *, with_tests: bool = True) -> Document:
@@ -92,17 +97,35 @@ def _changed(changes: dict[str, float | None] | None, name: str, kind: Kind) -> 
 
 
 def _over_time(report: QualityReport) -> Chart:
-    months = report.by_month
+    months = _months(report.by_month)
+    bugs = [each for _, each in months]
     series = [
-        Series("Accepted", [each.bugs.accepted for each in months]),
-        Series("Auto-accepted", [each.bugs.auto_accepted for each in months]),
-        Series("Rejected", [each.bugs.rejected for each in months]),
-        Series("Open", [each.bugs.open for each in months]),
+        Series("Accepted", [each.accepted for each in bugs]),
+        Series("Auto-accepted", [each.auto_accepted for each in bugs]),
+        Series("Rejected", [each.rejected for each in bugs]),
+        Series("Open", [each.open for each in bugs]),
     ]
-    if any(each.bugs.other for each in months):
-        series.append(Series("Other", [each.bugs.other for each in months]))
-    points = [each.label for each in months]
+    if any(each.other for each in bugs):
+        series.append(Series("Other", [each.other for each in bugs]))
+    points = [month for month, _ in months]
     return Chart("bugs-by-month", "Bugs by the month tests ended", points, series, drawn_as=ChartKind.STACKED)
+
+
+def _months(groups: Sequence[Group]) -> list[tuple[str, BugCounts]]:
+    """Also those in between without a test, so that an inch is as long everywhere; tests without an end come last."""
+    bugs = {group.key: group.bugs for group in groups}
+    known = [key for key in bugs if key != NONE]
+    if not known or _number(known[-1]) - _number(known[0]) > MOST_MONTHS:
+        return list(bugs.items())
+    every = (divmod(number, 12) for number in range(_number(known[0]), _number(known[-1]) + 1))
+    keys = [f"{year:04}-{month + 1:02}" for year, month in every]
+    return [(key, bugs.get(key, BugCounts())) for key in (*keys, *(key for key in bugs if key == NONE))]
+
+
+def _number(month: str) -> int:
+    """Months are counted on through the years."""
+    year, _, of_year = month.partition("-")
+    return 12 * int(year) + int(of_year) - 1
 
 
 def _severities(report: QualityReport) -> Chart:
@@ -118,12 +141,13 @@ _COUNTS = (
     Column("auto_accepted", "Auto-accepted", Kind.INTEGER),
     Column("rejected", "Rejected", Kind.INTEGER),
     Column("open", "Open", Kind.INTEGER),
+    Column("other", "Other", Kind.INTEGER),  # of a status nobody knows yet
 )
 _SHARES = tuple(Column(name, title, Kind.RATE) for name, title in _RATES.items())
 
 
 def _numbers(bugs: BugCounts) -> list[Value]:
-    return [bugs.total, bugs.accepted, bugs.auto_accepted, bugs.rejected, bugs.open]
+    return [bugs.total, bugs.accepted, bugs.auto_accepted, bugs.rejected, bugs.open, bugs.other]
 
 
 def _shares(bugs: BugCounts) -> list[Value]:
@@ -170,16 +194,23 @@ def _about_tests(report: QualityReport) -> Iterator[Table]:
 def _groups(
     name: str, title: str, column: str, groups: Sequence[Group], report: QualityReport, *, tests: bool = False
 ) -> Table:
+    has_ids = column == "feature"  # several may have the same title
+    ids = [Column("feature_id", "Feature id", Kind.ID, 10)] if has_ids else []
     counted = [Column("tests", "Tests", Kind.INTEGER)] if tests else []
     shares = () if name == "by-status" else _SHARES
-    columns = [Column(column, column.replace("_", " ").capitalize(), width=24), *counted, *_COUNTS, *shares]
+    columns = [*ids, Column(column, _title(column), width=24), *counted, *_COUNTS, *shares]
 
-    def row(label: str, number: int | None, bugs: BugCounts) -> list[Value]:
-        return [label, *([number] if tests else []), *_numbers(bugs), *(_shares(bugs) if shares else [])]
+    def row(key: str, label: str, number: int | None, bugs: BugCounts) -> list[Value]:
+        named: list[Value] = [int(key) if key.isdecimal() else None, label] if has_ids else [label]
+        return [*named, *([number] if tests else []), *_numbers(bugs), *(_shares(bugs) if shares else [])]
 
     total = report.total.tally
-    rows = [row(group.label, group.tests, group.bugs) for group in groups]
-    return Table(name, title, columns, rows, expected=len(rows), total=row("All", total.tests, total.bugs))
+    rows = [row(group.key, group.label, group.tests, group.bugs) for group in groups]
+    return Table(name, title, columns, rows, expected=len(rows), total=row("", "All", total.tests, total.bugs))
+
+
+def _title(column: str) -> str:
+    return column.replace("_", " ").capitalize()
 
 
 _TESTS = (
@@ -230,17 +261,24 @@ def _gaps(report: QualityReport) -> Table:
 
 
 def _sources(report: QualityReport) -> Table:
-    """The call that lists the bugs behind each number; of single tests it is /api/v1/tests/ID/bugs?missing=false."""
-    columns = (Column("figure", "Figure", width=20), Column("of", "Of", width=24), Column("bugs", "Bugs", width=60))
+    """The calls that list the tests and bugs behind each number."""
+    columns = (
+        Column("figure", "Figure", width=20),
+        Column("of", "Of", width=24),
+        Column("tests", "Tests", Kind.LINK, 60),
+        Column("bugs", "Bugs", Kind.LINK, 60),
+    )
     rows = list(_addresses(report))
     note = "Calls of this site's API. Those of a single test are /api/v1/tests/ID/bugs?missing=false."
     return Table("sources", "The rows behind each figure", columns, rows, expected=len(rows), note=note)
 
 
 def _addresses(report: QualityReport) -> Iterator[list[Value]]:
-    yield ["all", None, report.links.bugs]
+    yield ["all", None, *_linked(report.links)]
+    if before := report.question.previous():
+        yield ["the period before", None, *_linked(links.of_part(before, Part()))]
     for row in report.products:
-        yield ["product", row.name, row.links.bugs]
+        yield ["product", f"{row.name} (#{row.id})", *_linked(row.links)]
     parts: Iterable[tuple[str, Sequence[Group]]] = (
         ("severity", report.by_severity), ("status", report.by_bug_status), ("feature", report.by_feature),
         ("month", report.by_month), ("state of the test", report.by_test_status),
@@ -248,4 +286,10 @@ def _addresses(report: QualityReport) -> Iterator[list[Value]]:
     )  # fmt: skip
     for name, groups in parts:
         for group in groups:
-            yield [name, group.label, group.links.bugs]
+            of = f"{group.label} (#{group.key})" if group.key.isdecimal() else group.label
+            yield [name, of, *_linked(group.links)]
+
+
+def _linked(rows: Links) -> list[Value]:
+    """Bugs that have something in common are not listed by their tests."""
+    return [Link(path, path) if path else None for path in (rows.tests, rows.bugs)]

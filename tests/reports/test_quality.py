@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from reports import metrics, one_test, quality, standings
 from reports.metrics import Query
 from reports.periods import last_days
 from reports.quality import NONE, Contradiction, NoSuchReference, QualityReport, Wish
+from reports.quality.document import document
 from reports.standings import NOW, Question
 from reports.thresholds import Health
 from sync.models import Feature, Product, Test
@@ -266,3 +267,11 @@ def test_the_number_of_statements_does_not_grow(django_assert_max_num_queries: A
         BugFactory.create_batch(2, test=test, feature=FeatureFactory.create(product=product))
     with django_assert_max_num_queries(20):
         made(products=(product.pk,), first=date(2026, 1, 1), last=date(2026, 12, 31))
+
+
+def test_the_chart_has_the_months_without_a_test_too() -> None:
+    product = ProductFactory.create()
+    for ended in (datetime(2025, 11, 3, tzinfo=UTC), datetime(2026, 2, 28, tzinfo=UTC)):
+        BugFactory.create(test__product=product, test__end_at=ended, test__status="locked", status="accepted")
+    chart = document(made(products=(product.pk,)), []).charts[0]
+    assert (chart.points, chart.series[0].values) == (["2025-11", "2025-12", "2026-01", "2026-02"], [1, 0, 0, 1])

@@ -43,6 +43,24 @@ def test_every_number_leads_to_a_call_that_lists_its_rows() -> None:
         assert sum(row["bugs"]["total"] for row in told[name]) == told["total"]["bugs"]["total"], name
 
 
+def test_the_document_has_these_calls_and_those_of_the_period_before() -> None:
+    customer = small_world.build(3)[0]
+    client = reader()
+    asked = {"customer": customer.name, "since": "2025-04", "until": "2025-09"}
+    told = report(client, **asked)
+    tables = {
+        each.name: list(each.rows) for each in catalogue.find(everything(), "quality").run(everything(), asked).tables
+    }
+    addresses = {tuple(row[:2]): [link and link.url for link in row[2:]] for row in tables["sources"]}
+    before = told["total"]["previous"]
+    assert addresses["all", None] == [told["total"]["links"]["tests"], told["total"]["links"]["bugs"]]
+    counts = [counted(client, address) for address in addresses["the period before", None]]
+    assert (counts, before["bugs"]["total"] > 0) == ([before["tests"], before["bugs"]["total"]], True)
+    assert [row[0] for row in tables["by-feature"]] == [
+        None if each["key"] == "(none)" else int(each["key"]) for each in told["by_feature"]
+    ]
+
+
 def test_named_tests_can_be_traced_too() -> None:
     bug = BugFactory.create(test__status="cancelled")
     client = reader()
@@ -113,7 +131,10 @@ def test_page_file_and_api_show_the_same_figures() -> None:
     severities = [[each["label"], each["bugs"]["total"]] for each in told["by_severity"]]
     assert [row[:2] for row in tables["by-severity"]] == severities
     assert [row[0] for row in tables["tests"]] == [each["id"] for each in told["tests"]]
-    assert tables["sources"][0] == ["all", None, told["total"]["links"]["bugs"]]
+    links = told["total"]["links"]
+    assert [each.url for each in tables["sources"][0][2:]] == [links["tests"], links["bugs"]]
+    assert [row[-1] is not None for row in tables["sources"]] == [True] * len(tables["sources"])
+    assert [row[1] for row in tables["by-severity"]] == [sum(row[2:7]) for row in tables["by-severity"]]
     assert list(document.notes) == told["limits"]["sentences"]
 
 

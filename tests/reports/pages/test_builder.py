@@ -166,3 +166,4 @@ def test_the_page_of_a_quality_report_costs_five_statements_and_one_for_each_pan
     with CaptureQueriesContext(connection) as captured:
         page = _shown(reader, address)
     assert len(captured) <= 5 + len(PANEL.findall(page)), [each["sql"][:80] for each in captured.captured_queries]
+    assert 'href="/api/v1/reports/quality/bugs?customer=acme' in page
