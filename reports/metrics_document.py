@@ -1,11 +1,12 @@
 """An answer of the cube as a document, for every kind of file."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from reports.documents import Chart, ChartKind, Column, Document, Kind, Section, Series, Table, Value
 from reports.limits import Limits
-from reports.metrics import Answer, Measure
+from reports.metrics import Answer, Cell, Dimension, Measure, Row
 from reports.metrics.dimensions import Kind as Values
 from reports.metrics.measures import Unit
 
@@ -27,24 +28,54 @@ def document(found: Answer, subtitle: str, made_at: datetime, limits: Limits) ->
         made_at,
         subtitle,
         parameters=parameters,
-        notes=[*found.notes, *limits.notes],
+        notes=[*found.notes, *_left_out(found), *limits.notes],
         sections=[Section(charts=list(_charts(found)), tables=[_table(found)])],
         data_as_of=limits.data_as_of,
     )
 
 
+def same_names(cells: Iterable[Cell]) -> set[Cell]:
+    """The cells of one dimension that only their id can tell from another one."""
+    found = defaultdict(set)
+    for cell in cells:
+        found[cell.label].add(cell)
+    return {cell for alike in found.values() if len(alike) > 1 for cell in alike if cell.key is not None}
+
+
+def _left_out(found: Answer) -> Iterator[str]:
+    shown = len(found.rows)
+    if found.query.dimensions and shown < found.groups:
+        yield f"{shown:,} of {found.groups:,} rows {'is' if shown == 1 else 'are'} shown; totals count all."
+
+
+def _columns_of(dimension: Dimension) -> Iterator[Column]:
+    """Names are not unique (many products have a feature "Login"): what has an id comes with it."""
+    yield Column(dimension.name, dimension.title, width=28)
+    if dimension.kind is Values.NUMBER:
+        yield Column(f"{dimension.name}_id", f"{dimension.title} id", Kind.ID, 10)
+
+
+def _values_of(found: Answer, row: Row) -> Iterator[Value]:
+    for dimension, cell in zip(found.query.grouped, row.cells, strict=True):
+        yield cell.label
+        if dimension.kind is Values.NUMBER:
+            yield cell.key
+
+
 def _table(found: Answer) -> Table:
     query = found.query
-    columns = [Column(each.name, each.title, width=28) for each in query.grouped]
+    columns = [column for each in query.grouped for column in _columns_of(each)]
+    total: list[Value] = [
+        "Total" if place == 0 else "" if each.kind is Kind.TEXT else None for place, each in enumerate(columns)
+    ]
     for measure in query.asked:
         columns.append(Column(measure.name, measure.title, KINDS[measure.unit]))
         if query.compare:
             columns.append(Column(f"{measure.name}_before", f"{measure.title}, before", KINDS[measure.unit]))
-    total: list[Value] = ["Total" if place == 0 else "" for place, _ in enumerate(query.grouped)]
     # March has no March in the period before: only what is not a time can be compared with itself.
     is_timed = any(each.kind is Values.PERIOD for each in query.grouped)
     rows = [
-        [*(cell.label for cell in row.cells), *_figures(found, row.values, None if is_timed else row.previous)]
+        [*_values_of(found, row), *_figures(found, row.values, None if is_timed else row.previous)]
         for row in found.rows
     ]
     if not query.dimensions:  # then the totals are the figures
@@ -76,10 +107,11 @@ def _charts(found: Answer) -> Iterator[Chart]:
     dimension = found.query.grouped[0]
     is_time = dimension.kind is Values.PERIOD
     rows = found.rows[-MOST_POINTS:] if is_time else found.rows[:MOST_POINTS]
+    alike = same_names(row.cells[0] for row in rows)
     yield Chart(
         "metrics",
         f"{measure.title} by {dimension.title.lower()}",
-        [row.cells[0].label for row in rows],
+        [f"{cell.label} (#{cell.key})" if (cell := row.cells[0]) in alike else cell.label for row in rows],
         [Series(measure.title, [row.values[measure.name] for row in rows])],
         KINDS[measure.unit],
         ChartKind.LINES if is_time else ChartKind.BARS,

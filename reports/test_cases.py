@@ -123,12 +123,14 @@ def cases(test_ids: Iterable[int]) -> dict[int, list[Case]]:
 
 
 def why_skipped(test: Test, counted: Mapping[int, CaseCounts]) -> str:
-    """Why there is nothing to count of a test, whose freshness should be loaded; empty where there is."""
+    """Why there is nothing to count of a test, whose freshness and product should be loaded; empty where there is."""
     if test.testing_type is not None:
         kind = wording.shown_testing_type(test.testing_type) or "untyped"
         return f"It is a {kind} test; only test-case tests have test cases."
     if test.missing_since:
         return "TestIO has this test no more."
+    if test.product.missing_since:
+        return "TestIO has the product of this test no more."
     if test.pk in counted:
         return ""
     return "TestIO has no test cases of it." if read_at(test) else "Its results were not read from TestIO yet."

@@ -7,13 +7,13 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 from ninja import Field, Query, Router
 
+from reports import custom
 from reports.schemas.custom_reports import CustomReportPage
-from sync.access import Request, seen
+from sync.access import Request
 from sync.api import params
 from sync.api.conditional import Answer, documented, reads
 from sync.api.keyset import Column
 from sync.api.listing import Document, Listing, Source, products_in_scope
-from sync.models import CustomReport
 from sync.testio.payloads.reading import mappings, text
 
 router = Router(tags=["Custom reports"])
@@ -66,10 +66,12 @@ CUSTOM_REPORTS = Listing(
 @router.get("/custom-reports", response=documented(CustomReportPage), exclude_unset=True)
 @reads("sync.view_customreport")
 def list_custom_reports(request: Request, query: Query[CustomReportQuery]) -> Answer:
-    """Custom reports, the last reported first, each with its fields as TestIO sent them."""
+    """Custom reports, the last reported first, each with its fields as TestIO sent them.
+
+    Those of bugs, tests and products that TestIO has no more are left out.
+    """
     scope = products_in_scope(request.access, query.customer, query.product_id)
-    rows = seen(CustomReport.objects.filter(bug__missing_since=None), request.access, "bug__product__customer")
-    rows = rows.filter(params.between("bug__reported_at", query.since, query.until))
+    rows = custom.present(request.access).filter(params.between("bug__reported_at", query.since, query.until))
     if query.test_id:
         rows = rows.filter(Q(bug__test_id__in=query.test_id) | Q(bug__mentioned_test_id__in=query.test_id))
     rows = params.narrowed(

@@ -40,8 +40,9 @@ def summarise_custom_reports(request: Request, query: Query[SummaryQuery]) -> An
     """Custom reports summed up field by field, in all and by group.
 
     A field is numeric where at least four in five of its values are numbers, categorical with up to 20 different
-    values, else text. 404: a product or test that is not there. 409: a field that none of the
-    reports has.
+    values, else text. Reports of tests of any status count, also of those not completed; those of bugs,
+    tests and products that TestIO has no more do not. 404: a product or test that is not there. 409: a field that none
+    of the reports has.
     """
     _refuse_unknown_tests(request, query.test_id)
     scope = products_in_scope(request.access, query.customer, query.product_id)

@@ -52,8 +52,10 @@ def _tests(request: Request, ids: Iterable[int]) -> list[Test]:
     """In the order they were asked for."""
     wanted = dict.fromkeys(ids)
     rows = seen(Test.objects.filter(pk__in=wanted), request.access, "product__customer")
-    found = rows.only("title", "testing_type", "product", "missing_since", "freshness__results_synced_at")
-    tests = {test.pk: test for test in found.select_related("freshness")}
+    found = rows.only(
+        "title", "testing_type", "missing_since", "product__missing_since", "freshness__results_synced_at"
+    )
+    tests = {test.pk: test for test in found.select_related("product", "freshness")}
     if missing := [pk for pk in wanted if pk not in tests]:
         raise Http404(f"There is no test {missing[0]} here. If it is new, sync its product first.")
     return [tests[pk] for pk in wanted]

@@ -14,6 +14,8 @@ from sync.access import Access
 from sync.api import params
 
 ALL = "All"
+#: Metrics take other statuses where nothing is said, so figures of the two differ unless one knows.
+ANY_STATUS = "Forms of tests of any status count; metrics count the same with the test status any."
 
 
 class SummaryParameters(OfDays):
@@ -57,6 +59,7 @@ def run(access: Access, asked: SummaryParameters) -> Document:
         REPORT,
         asked,
         _table(summary),
+        notes=[ANY_STATUS],
         limits=limits(asked.products(access), "tests", "bugs"),
         subtitle=f"{summary.reports:,} forms",
     )

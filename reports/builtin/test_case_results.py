@@ -19,7 +19,7 @@ from sync.models import Test
 class ResultParameters(OfDays):
     """The days are those on which the tests ended."""
 
-    test_id: params.Ids = Field([], description="Only these tests; those without test cases are listed as skipped.")
+    test_id: params.Ids = Field([], description="Only these tests; those of other types are listed as skipped.")
 
 
 _FIGURES = (
@@ -39,9 +39,10 @@ def run(access: Access, asked: ResultParameters) -> Document:
     tests = _tests(access, asked)
     counts = test_cases.counts(Test.objects.filter(pk__in=[test.pk for test in tests]))
     skipped = {test.pk: reason for test in tests if (reason := test_cases.why_skipped(test, counts))}
-    tables = [_results([test for test in tests if test.pk not in skipped], counts)]
-    if asked.test_id:  # of all tests most are no test-case tests: nobody wants to read that of each
-        tables.append(_skipped([test for test in tests if test.pk in skipped], skipped))
+    tables = [
+        _results([test for test in tests if test.pk not in skipped], counts),
+        _skipped([test for test in tests if test.pk in skipped], skipped),
+    ]
     return of_tables(REPORT, asked, *tables, limits=limits(asked.products(access), "tests"))
 
 
@@ -49,12 +50,13 @@ def _tests(access: Access, asked: ResultParameters) -> list[Test]:
     rows = seen(Test.objects.filter(asked.between("end_at")), access, "product__customer")
     if asked.customer or asked.product_id:
         rows = rows.filter(product__in=asked.products(access))
-    if not asked.test_id:
-        rows = rows.filter(testing_type=None, missing_since=None)
-    else:
+    if asked.test_id:
         rows = rows.filter(pk__in=asked.test_id)
+    else:  # most tests are no test-case tests: nobody wants to read that of each
+        rows = rows.filter(testing_type=None, missing_since=None, product__missing_since=None)
     shown = rows.select_related("product", "freshness").order_by(F("end_at").desc(nulls_last=True), "pk")
-    found = list(shown.only("title", "testing_type", "product__name", "missing_since", "freshness__results_synced_at"))
+    needed = ("title", "testing_type", "missing_since", "product__name", "product__missing_since")
+    found = list(shown.only(*needed, "freshness__results_synced_at"))
     if missing := sorted(set(asked.test_id) - {test.pk for test in found}):
         raise NotThere({"test_id": f"there is no test {missing[0]} like that"})
     return found

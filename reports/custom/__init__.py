@@ -4,7 +4,7 @@
 """
 
 from reports.custom.answers import NONE
-from reports.custom.chosen import chosen
+from reports.custom.chosen import chosen, present
 from reports.custom.fields import Bucket, FieldKind, FieldSummary
 from reports.custom.summary import MOST_GROUPINGS, TEST, CustomSummary, Group, UnknownField, summarise
 
@@ -19,5 +19,6 @@ __all__ = [
     "Group",
     "UnknownField",
     "chosen",
+    "present",
     "summarise",
 ]

@@ -1,11 +1,21 @@
-"""Which custom reports a summary is about: one rule for API, command, page and file."""
+"""Which custom reports count: one rule for API, command, page and file, the same as that of ``reports.metrics``."""
 
 from collections.abc import Collection
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from sync.access import Access, seen
-from sync.models import CustomReport
+from sync.models import CustomReport, Product
+
+
+def present(access: Access) -> "QuerySet[CustomReport]":
+    """Those the caller may see, of bugs that TestIO still has, as it has their test and product. A bug whose test was
+    not read yet is one of its own product."""
+    rows = CustomReport.objects.filter(bug__missing_since=None, bug__test__missing_since=None)
+    rows = rows.alias(of_product=Coalesce("bug__test__product_id", "bug__product_id"))
+    rows = rows.filter(of_product__in=Product.objects.filter(missing_since=None).values("pk"))
+    return seen(rows, access, "bug__product__customer")
 
 
 def chosen(
@@ -16,9 +26,9 @@ def chosen(
     test_ids: Collection[int] = (),
     configuration_ids: Collection[str] = (),
 ) -> "QuerySet[CustomReport]":
-    """Those the caller may see, of bugs TestIO still has. ``days``: on ``bug__reported_at``; ``product_ids``: ``None``
+    """Those that are ``present``, of tests of any status. ``days``: on ``bug__reported_at``; ``product_ids``: ``None``
     for all; a bug of a test that was not read yet is found by the test it mentions."""
-    rows = seen(CustomReport.objects.filter(days, bug__missing_since=None), access, "bug__product__customer")
+    rows = present(access).filter(days)
     if product_ids is not None:
         rows = rows.filter(bug__product_id__in=product_ids)
     if test_ids:

@@ -119,6 +119,8 @@ class Query:
             if measure_named(name) is None:
                 known = ", ".join((*MEASURES, *(f"{kind}:FIELD" for kind in REPORT_MEASURES)))
                 raise Unanswerable(f"There is no measure {name}. Known are {known}.")
+        if twice := _twice(self.measures):
+            raise Unanswerable(f"Ask for each measure once only; {twice} is named twice.")
 
     def _check_dimensions(self) -> None:
         for name in self.dimensions:
@@ -127,8 +129,8 @@ class Query:
                 raise Unanswerable(f"There is no dimension {name} to group by. Known are {known}.")
         if len(self.dimensions) > MOST_DIMENSIONS:
             raise Unanswerable(f"Group by {MOST_DIMENSIONS} dimensions at most, not by {len(self.dimensions)}.")
-        if len(set(self.dimensions)) < len(self.dimensions):
-            raise Unanswerable("Group by each dimension once only.")
+        if twice := _twice(self.dimensions):
+            raise Unanswerable(f"Group by each dimension once only; {twice} is named twice.")
         if self.sort and self.sort.removeprefix("-") not in (*self.measures, *self.dimensions):
             raise Unanswerable(f"Sort by one of the measures and dimensions asked for, not by {self.sort}.")
 
@@ -177,6 +179,11 @@ class Query:
         if dimension.subject is Subject.MOMENT:
             return self.dated_by == "reported_at"
         return dimension.subject in (Subject.BUG, Subject.DEVICE)
+
+
+def _twice(names: tuple[str, ...]) -> str:
+    """The first that is named again; empty where none is."""
+    return next((name for place, name in enumerate(names) if name in names[:place]), "")
 
 
 def _check_filter(name: str, values: tuple[Value, ...]) -> None:

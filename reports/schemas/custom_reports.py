@@ -65,7 +65,7 @@ class CustomReportGroup(Document):
 
 
 class CustomReportSummary(Aged):
-    reports: int
+    reports: int = Field(description="Of tests of any status; without what TestIO has no more.")
     configuration_id: str | None = Field(description="The form all of them were filed with; null for several.")
     configurations: dict[str, int] = Field(description="How many reports were filed with each form.")
     group_by: list[str]

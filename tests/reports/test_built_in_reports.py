@@ -7,7 +7,14 @@ from reports import catalogue
 from reports.catalogue import BadParameters
 from reports.documents import Document
 from sync.models import Bug
-from tests.factories import BugFactory, CustomerFactory, CustomReportFactory, ProductFactory
+from tests.factories import (
+    BugFactory,
+    CustomerFactory,
+    CustomReportFactory,
+    FeatureFactory,
+    ProductFactory,
+    TestFactory,
+)
 from tests.reports import world
 from tests.reports.world import World, everything, of, person, rows
 
@@ -108,6 +115,7 @@ def test_metrics_take_the_days_that_other_reports_take(small: World) -> None:
     ("parameters", "field"),
     [
         ({"measure": ["beetles"]}, "measure"),
+        ({"measure": ["bugs", "bugs"]}, "measure"),
         ({"dimension": ["colour"]}, "dimension"),
         ({"dimension": ["month", "month"]}, "dimension"),
         ({"period": "2026", "since": "2026"}, "since"),
@@ -135,6 +143,28 @@ def test_metrics_of_a_customer_without_products_are_zero(small: World) -> None:
     CustomerFactory.create(name="empty")
     catalogue.find(everything(), "metrics").check(everything(), {"customer": "empty"})
     assert rows(run("metrics", customer="empty")) == [{"tests": 0, "bugs": 0}]
+
+
+def test_metrics_tell_equal_names_apart_and_say_how_many_rows_are_left_out() -> None:
+    product = ProductFactory.create(id=5, name="Shop")
+    test = TestFactory.create(product=product)
+    for number, bugs in ((71, 3), (72, 2), (73, 1)):
+        feature = FeatureFactory.create(id=number, product=product, title="Login")
+        for _ in range(bugs):
+            BugFactory.create(test=test, feature=feature)
+    for _ in range(4):
+        BugFactory.create(test=test, feature=None)
+    asked = {"measure": ["bugs"], "dimension": ["feature"]}
+    limited, whole = run("metrics", **asked, limit=3), run("metrics", **asked)
+    assert rows(limited) == [
+        {"feature": "(none)", "feature_id": None, "bugs": 4},
+        {"feature": "Login", "feature_id": 71, "bugs": 3},
+        {"feature": "Login", "feature_id": 72, "bugs": 2},
+    ]
+    (table,) = limited.tables
+    assert table.total == ["Total", None, 10]
+    assert set(limited.notes) - set(whole.notes) == {"3 of 4 rows are shown; totals count all."}
+    assert whole.sections[0].charts[0].points == ["(none)", "Login (#71)", "Login (#72)", "Login (#73)"]
 
 
 def test_a_form_is_a_row_with_a_column_per_question(small: World) -> None:

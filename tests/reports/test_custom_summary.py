@@ -13,9 +13,10 @@ from reports.custom import fields
 from reports.custom.answers import answers, number
 from reports.custom.fields import FieldKind
 from reports.metrics import Query, answer
-from reports.schemas.custom_reports import CustomReportSummary
-from sync.models import Test
-from tests.factories import BugFactory, CustomReportFactory, TestFactory
+from reports.metrics.vocabulary import ANY
+from reports.schemas.custom_reports import CustomReportPage, CustomReportSummary
+from sync.models import Bug, Test
+from tests.factories import MARCH, BugFactory, CustomReportFactory, ProductFactory, TestFactory
 from tests.reports.world import everything, rows
 from tests.sync.api.calling import V1, as_published, reader, refusal
 
@@ -24,6 +25,10 @@ def filed(test: Test, *values: Any, key: str = "stars", **more: Any) -> None:
     for value in values:
         data = [{"key": key, "value": value}, *({"key": name, "value": each} for name, each in more.items())]
         CustomReportFactory.create(bug=BugFactory.create(test=test, severity="custom"), data=data)
+
+
+def filed_for(bug: Bug, value: Any) -> None:
+    CustomReportFactory.create(bug=bug, data=[{"key": "stars", "value": value}])
 
 
 def summary(**asked: Any) -> Any:
@@ -44,6 +49,26 @@ def test_the_count_of_a_numeric_field_counts_numbers_only_and_the_cube_agrees() 
     )  # fmt: skip
     cube = answer(Query(("report_values:stars", "report_average:stars", "report_maximum:stars")), None).totals
     assert [stars["count"], stars["average"], stars["maximum"]] == list(cube.values())
+
+
+@pytest.mark.django_db
+def test_what_testio_has_no_more_is_in_no_summary_list_or_report_and_the_cube_with_any_test_status_agrees() -> None:
+    for status in ("running", "archived", "cancelled"):
+        filed(TestFactory.create(status=status), 4)
+    for product in (ProductFactory.create(), ProductFactory.create(missing_since=MARCH)):  # of tests not read yet
+        filed_for(BugFactory.create(test=None, product=product), 5)
+    filed(TestFactory.create(missing_since=MARCH), 1)
+    filed(TestFactory.create(product=ProductFactory.create(missing_since=MARCH)), 1)
+    told = summary()
+    asked = Query(("report_values:stars", "report_average:stars"), filters={"test_status": (ANY,)})
+    assert [told["reports"], field(told)["average"]] == list(answer(asked, None).totals.values()) == [4, 4.25]
+    page = as_published(reader(name="lists").get(f"{V1}/custom-reports"), CustomReportPage)
+    reports = {name: catalogue.find(everything(), name) for name in ("custom-reports", "custom-report-summary")}
+    assert len(page["custom_reports"]) == len(rows(reports["custom-reports"].run(everything(), {}))) == 4
+    summed = reports["custom-report-summary"].run(everything(), {})
+    assert (rows(summed)[0]["reports"], summed.notes[-1]) == (
+        4, "Forms of tests of any status count; metrics count the same with the test status any.",
+    )  # fmt: skip
 
 
 @pytest.mark.django_db

@@ -127,7 +127,7 @@ def test_page_file_and_api_show_the_same_figures() -> None:
     assert in_short["tests"] == told["total"]["tests"]
     assert {name: in_short[name] for name in told["total"]["bugs"]["rates"]} == told["total"]["bugs"]["rates"]
     assert in_short["health"] == told["total"]["overall_health"]
-    tables = {table.name: [list(row) for row in table.rows] for table in document.tables}
+    tables: dict[str, list[list[Any]]] = {each.name: [list(row) for row in each.rows] for each in document.tables}
     severities = [[each["label"], each["bugs"]["total"]] for each in told["by_severity"]]
     assert [row[:2] for row in tables["by-severity"]] == severities
     assert [row[0] for row in tables["tests"]] == [each["id"] for each in told["tests"]]

@@ -6,7 +6,14 @@ import pytest
 
 from reports import catalogue
 from reports.schemas.test_cases import TestCaseResults
-from tests.factories import MARCH, TestCaseFactory, TestCaseResultFactory, TestFactory, TestFreshnessFactory
+from tests.factories import (
+    MARCH,
+    ProductFactory,
+    TestCaseFactory,
+    TestCaseResultFactory,
+    TestFactory,
+    TestFreshnessFactory,
+)
 from tests.reports.world import everything
 from tests.sync.api.calling import V1, as_published, reader
 
@@ -16,6 +23,12 @@ RESULTS = f"{V1}/test-case-results"
 
 def results(**asked: Any) -> Any:
     return as_published(reader().get(RESULTS, asked), TestCaseResults)
+
+
+def listed(**asked: Any) -> tuple[list[Any], dict[Any, Any]]:
+    """The tests counted by the report, and those skipped with the reason."""
+    counted, skipped = catalogue.find(everything(), "test-case-results").run(everything(), asked).tables
+    return [row[0] for row in counted.rows], {row[0]: row[-1] for row in skipped.rows}
 
 
 def test_blocked_and_skipped_executions_are_neither_passed_nor_failed() -> None:
@@ -43,14 +56,18 @@ def test_without_executions_the_pass_rate_is_null() -> None:
 def test_skipped_tests_are_listed_with_the_reason() -> None:
     coverage = TestFactory.create(testing_type="external")
     gone = TestFactory.create(testing_type=None, missing_since=MARCH)
+    of_gone = TestCaseFactory.create(
+        test__testing_type=None, test__product=ProductFactory.create(missing_since=MARCH)
+    ).test
     unread = TestFactory.create(testing_type=None)
     empty = TestFreshnessFactory.create(test__testing_type=None, results_synced_at=MARCH).test
-    told = results(test_id=",".join(str(each.pk) for each in (coverage, gone, unread, empty)))
+    told = results(test_id=",".join(str(each.pk) for each in (coverage, gone, of_gone, unread, empty)))
     assert (told["tests"], {each["test_id"]: each["reason"] for each in told["skipped"]}) == (
         [],
         {
             coverage.pk: "It is a custom test; only test-case tests have test cases.",
             gone.pk: "TestIO has this test no more.",
+            of_gone.pk: "TestIO has the product of this test no more.",
             unread.pk: "Its results were not read from TestIO yet.",
             empty.pk: "TestIO has no test cases of it.",
         },
@@ -105,8 +122,23 @@ def test_the_report_says_what_the_api_says() -> None:
     ]
 
 
-def test_without_names_the_report_is_about_all_test_case_tests() -> None:
+def test_without_names_the_report_is_about_all_test_case_tests_and_lists_those_never_read() -> None:
     case = TestCaseFactory.create(test__testing_type=None)
-    TestFactory.create(testing_type="rapid")
-    (table,) = catalogue.find(everything(), "test-case-results").run(everything(), {}).tables
-    assert [row[0] for row in table.rows] == [case.test_id]
+    unread = TestFactory.create(testing_type=None, product=case.test.product)
+    TestFactory.create(testing_type="rapid", product=case.test.product)
+    elsewhere = TestFactory.create(testing_type=None)
+    assert listed() == (
+        [case.test_id],
+        dict.fromkeys((unread.pk, elsewhere.pk), "Its results were not read from TestIO yet."),
+    )
+    assert listed(product_id=[unread.product_id]) == (
+        [case.test_id], {unread.pk: "Its results were not read from TestIO yet."},
+    )  # fmt: skip
+
+
+def test_results_of_products_testio_has_no_more_are_only_told_of_tests_that_are_named() -> None:
+    gone = TestCaseFactory.create(
+        test__testing_type=None, test__product=ProductFactory.create(missing_since=MARCH)
+    ).test
+    assert listed() == listed(product_id=[gone.product_id]) == ([], {})
+    assert listed(test_id=[gone.pk]) == ([], {gone.pk: "TestIO has the product of this test no more."})

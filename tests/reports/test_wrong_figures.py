@@ -207,8 +207,9 @@ def test_the_period_before_a_quarter_is_a_quarter() -> None:
     [
         ({"measures": ()}, "Ask for at least one measure"),
         ({"measures": ("bugz",)}, "There is no measure bugz."),
+        ({"measures": ("tests", "bugs", "bugs")}, "Ask for each measure once only; bugs is named twice."),
         ({"dimensions": ("bug",)}, "There is no dimension bug to group by."),
-        ({"dimensions": ("year", "year")}, "Group by each dimension once only."),
+        ({"dimensions": ("year", "year")}, "Group by each dimension once only; year is named twice."),
         ({"dimensions": ("year", "month", "week", "known")}, "Group by 3 dimensions at most, not by 4."),
         ({"filters": {"product": ("shop",)}}, 'A filter by product takes ids or "(none)", not "shop".'),
         ({"filters": {"severity": ()}}, "The filter by severity names no value."),

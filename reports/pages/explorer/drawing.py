@@ -7,7 +7,7 @@ from reports.metrics import DIMENSIONS, Cell, Measure, Row
 from reports.metrics.answer import Values
 from reports.metrics.measures import Unit
 from reports.pages.charts import PALETTE, Chart, Number, Series
-from reports.pages.explorer.pivot import Pivot, is_time, named, title
+from reports.pages.explorer.pivot import Pivot, is_time, title
 from sync import wording
 from sync.dates import name_of_period, period_of
 
@@ -25,7 +25,7 @@ _ADD_UP = ("bugs", "severity_score")
 def chart(pivot: Pivot) -> Chart:
     asked = pivot.asked
     rows = _rows(pivot)
-    points = [_point(row.cells) for row in rows]
+    points = [_point(pivot, row.cells) for row in rows]
     is_line = _is_over_time(pivot)
     series, unit, note = _columns(pivot, rows) if pivot.across else _measures(pivot, rows)
     is_sideways = not is_line and any(len(point) > _LONG for point in points) and not _has_two_scales(series)
@@ -40,7 +40,7 @@ def chart(pivot: Pivot) -> Chart:
         unit=unit,
         is_stacked=bool(pivot.across) and not is_line and _adds_up(pivot),
         is_sideways=is_sideways,
-        empty="Choose a longer period, or take a filter away.",
+        empty="Every figure is 0 or not known: see the table.",
     )
 
 
@@ -69,8 +69,8 @@ def _without_gaps(pivot: Pivot) -> Iterator[Row]:
         day = period.last + timedelta(days=1)
 
 
-def _point(cells: Sequence[Cell]) -> str:
-    return " · ".join(named(cell, 28) for cell in cells) or "All"
+def _point(pivot: Pivot, cells: Sequence[Cell]) -> str:
+    return " · ".join(pivot.named(name, cell, 28) for name, cell in zip(pivot.asked.rows, cells, strict=True)) or "All"
 
 
 def _points_note(pivot: Pivot, rows: Sequence[Row]) -> str:
@@ -82,7 +82,11 @@ def _columns(pivot: Pivot, rows: Sequence[Row]) -> tuple[list[Series], str, str]
     measure = pivot.asked.asked_measures[0]
     shown = pivot.across[-len(PALETTE) :] if is_time(DIMENSIONS[pivot.asked.columns]) else pivot.across[: len(PALETTE)]
     series = [
-        Series(named(cell, 28), _OUTCOMES.get(cell.label, colour), _of_column(pivot, rows, cell, measure))
+        Series(
+            pivot.named(pivot.asked.columns, cell, 28),
+            _OUTCOMES.get(cell.label, colour),
+            _of_column(pivot, rows, cell, measure),
+        )
         for cell, colour in zip(shown, PALETTE, strict=False)
     ]
     notes = [f"{measure.title} only." if len(pivot.asked.measures) > 1 else ""]

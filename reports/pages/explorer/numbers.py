@@ -16,36 +16,47 @@ from reports.pages.explorer.asked import Asked
 from reports.pages.parts import Change, change_of_count, change_of_rate
 
 KINDS = {Unit.COUNT: Kind.INTEGER, Unit.RATE: Kind.RATE, Unit.NUMBER: Kind.NUMBER}
+#: Of these as many rows are listed as the figure says.
+_COUNTED = ("tests", "bugs")
+_TITLE = "Lists all bugs counted here"
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """``before``: the same of the period before, where that was asked for."""
+    """``before``: the same of the period before, where that was asked for. ``title``: what ``url`` lists, where that
+    is not one row for each that is counted."""
 
     text: str
     url: str = ""
     change: Change | None = None
     before: str = ""
     is_missing: bool = False
+    title: str = ""
 
 
 def number(measure: Measure, values: Values, previous: Values | None, url: str) -> Number:
     value = values.get(measure.name)
     before = previous.get(measure.name) if previous is not None else None
+    # A rate of 0 is made of bugs, too; other zeros are of nothing.
+    is_link = bool(url) and (bool(value) or (measure.unit is Unit.RATE and value is not None))
     return Number(
         text=_shown(measure, value),
-        url=url if value else "",
+        url=url if is_link else "",
         change=_change(measure, value, before),
         before=f"{_shown(measure, before)} before" if previous is not None else "",
         is_missing=value is None,
+        title=_TITLE if is_link and measure.name not in _COUNTED else "",
     )
 
 
 def url_behind(asked: Asked, measure: Measure, names: Sequence[str], cells: Sequence[Cell]) -> str:
-    """Where the tests or bugs are listed that a figure of this group is made of."""
+    """Where the tests or bugs are listed that a figure of this group is made of; empty where it counts others, such as
+    testers, which no page lists."""
+    if not set(measure.sources) <= {Source.TESTS, Source.BUGS}:
+        return ""
     for name, cell in zip(names, cells, strict=True):
         asked = asked.filtered(name, (NONE if cell.key is None else _word(cell),))
-    pairs = [("of", "tests" if measure.sources[0] is Source.TESTS else "bugs")]
+    pairs = [("of", "bugs" if Source.BUGS in measure.sources else "tests")]
     pairs += [(name, value) for name, value in _scope(asked).pairs() if name not in ("measure", "rows")]
     return f"{reverse('reports:rows')}?{urlencode(pairs)}"
 

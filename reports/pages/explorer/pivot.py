@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from reports.metrics import Answer, Cell, Row, answer
-from reports.metrics.answer import Group
+from reports.metrics.answer import Group, Values
 from reports.metrics.dimensions import DIMENSIONS, NONE, Dimension, Kind
+from reports.metrics.measures import Unit
 from reports.metrics.plans import one_moment
+from reports.metrics_document import same_names
 from reports.pages import cells as shown_cells
 from reports.pages.explorer.asked import Asked
 from reports.pages.explorer.numbers import Number, number, url_behind
@@ -23,7 +25,7 @@ _MOST_NAMED = 500
 @dataclass(frozen=True, slots=True)
 class Pivot:
     """What was found. ``across``: the cells of the dimension across; ``crossed`` and ``below``: its figures by row
-    and for all rows. All are of one moment."""
+    and for all rows. All are of one moment. ``alike``: by dimension, the cells that are called as another one."""
 
     asked: Asked
     main: Answer
@@ -31,10 +33,17 @@ class Pivot:
     left_out: int
     crossed: Mapping[Group, Row]
     below: Mapping[Cell, Row]
+    alike: Mapping[str, set[Cell]]
 
     @property
     def is_empty(self) -> bool:
-        return not any(self.main.totals.values())
+        """Whether nothing was found, then as now. 0 is a figure: of rates and averages, and of a group."""
+        has_groups = bool(self.asked.rows) and bool(self.main.rows)
+        return not has_groups and self._is_nothing(self.main.totals) and self._is_nothing(self.main.previous_totals)
+
+    def _is_nothing(self, totals: Values | None) -> bool:
+        known = [(each, (totals or {}).get(each.name)) for each in self.asked.asked_measures]
+        return all(value is None or (value == 0 and each.unit is Unit.COUNT) for each, value in known)
 
     @property
     def rows(self) -> list[Row]:
@@ -43,6 +52,11 @@ class Pivot:
             return self.main.rows
         order = {cell: place for place, cell in reversed(list(enumerate(row.cells[0] for row in self.main.rows)))}
         return sorted(self.main.rows, key=lambda row: order[row.cells[0]])
+
+    def named(self, dimension: str, cell: Cell, length: int) -> str:
+        """What a group is called, short, with its id where another one is called the same."""
+        text = _named(cell, length)
+        return f"{text} (#{cell.key})" if cell in self.alike.get(dimension, ()) else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +97,20 @@ def ask(asked: Asked, access: Access) -> Pivot:
     """Raises ``Unanswerable``."""
     with one_moment():
         main = answer(asked.query(asked.rows, limit=asked.limit, sort=asked.sort), access)
+        alike = {name: same_names(row.cells[place] for row in main.rows) for place, name in enumerate(asked.rows)}
         if not asked.columns:
-            return Pivot(asked, main, [], 0, {}, {})
+            return Pivot(asked, main, [], 0, {}, {}, alike)
         below = {row.cells[0]: row for row in answer(asked.query([asked.columns]), access).rows}
         shown = _kept(list(below), asked)
         narrowed = _narrowed(asked, main)
         crossed = {row.cells: row for row in answer(narrowed.query(asked.dimensions), access).rows}
-    return Pivot(asked, main, shown, len(below) - len(shown), crossed, below)
+    alike[asked.columns] = same_names(shown)
+    return Pivot(asked, main, shown, len(below) - len(shown), crossed, below, alike)
 
 
 def sheet(pivot: Pivot, path: str) -> Sheet:
     asked = pivot.asked
-    groups = [named(cell, 32) for cell in pivot.across]
+    groups = [pivot.named(asked.columns, cell, 32) for cell in pivot.across]
     columns = _measure_columns(asked, path, sortable=not groups)
     return Sheet(
         caption=title(asked),
@@ -102,7 +118,7 @@ def sheet(pivot: Pivot, path: str) -> Sheet:
         groups=[*groups, "All"] if groups else [],
         width=len(columns),
         columns=columns * (len(groups) + 1 if groups else 1),
-        lines=[Line(heads, _numbers(pivot, row)) for heads, row in _with_heads(pivot.rows)],
+        lines=[Line(heads, _numbers(pivot, row)) for heads, row in _with_heads(pivot)],
         total=_total(pivot),
         note=_note(pivot),
     )
@@ -151,22 +167,24 @@ def _sorted(column: Column, asked: Asked, path: str) -> Column:
     return replace(column, sort_url=url, direction=(DESCENDING if is_down else ASCENDING) if is_sorted else "")
 
 
-def _with_heads(rows: Sequence[Row]) -> Iterator[tuple[list[Head], Row]]:
-    for _, group in groupby(rows, key=lambda row: row.cells[:1]):
+def _with_heads(pivot: Pivot) -> Iterator[tuple[list[Head], Row]]:
+    for _, group in groupby(pivot.rows, key=lambda row: row.cells[:1]):
         together = list(group)
         for place, row in enumerate(together):
-            first, *inner = [_head(cell, place > 0) for place, cell in enumerate(row.cells)] or [Head("", "")]
+            first, *inner = _heads(pivot, row) or [Head("", "")]
             heads = [replace(first, span=len(together)), *inner] if inner else [first]
             yield (heads if place == 0 or not inner else inner), row
 
 
-def _head(cell: Cell, is_inner: bool) -> Head:
-    text = named(cell, 70)
-    return Head(text, cell.label if len(cell.label) > 70 else "", is_inner=is_inner)
+def _heads(pivot: Pivot, row: Row) -> list[Head]:
+    return [
+        Head(pivot.named(name, cell, 70), cell.label if len(cell.label) > 70 else "", is_inner=place > 0)
+        for place, (name, cell) in enumerate(zip(pivot.asked.rows, row.cells, strict=True))
+    ]
 
 
-def named(cell: Cell, length: int) -> str:
-    """What a group is called, short; TestIO's words with blanks, and names as they are."""
+def _named(cell: Cell, length: int) -> str:
+    """Short; TestIO's words with blanks, and names as they are."""
     is_word = isinstance(cell.key, str) and cell.key == cell.key.lower()
     return shown_cells.title(cell.label.replace("_", " ") if is_word else cell.label, NONE, length)
 

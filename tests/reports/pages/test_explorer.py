@@ -1,6 +1,7 @@
 """The explorer: what it shows is what the cube says, and every number leads to as many rows."""
 
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -12,7 +13,7 @@ from reports.metrics import Query, answer
 from reports.pages.explorer import drawing, pivot
 from reports.pages.explorer.asked import Asked
 from sync.access import Access
-from tests.factories import ProductFactory
+from tests.factories import BugFactory, FeatureFactory, ProductFactory
 from tests.problematic.factories import ProblematicEventFactory
 from tests.reports import small_world
 from tests.reports.pages.scenes import Scene
@@ -60,6 +61,7 @@ def test_every_number_of_a_pivot_is_the_cubes_and_leads_to_as_many_rows(reader: 
         "measure=tests&measure=bugs&rows=product&columns=bug_status",
         "measure=bugs&measure=tests&rows=feature&then=platform&columns=testing_type&test_status=any",
         "measure=tests&measure=bugs&rows=known&columns=quarter",
+        "measure=features_tested&measure=active_testers&made=report_values&field=stars&measure=bugs&rows=feature&columns=known",
         "measure=bugs&rows=browser&columns=tester&severity=low&severity=(none)",
     ):
         asked = _asked(address)
@@ -82,6 +84,46 @@ def test_the_page_has_the_pivot_its_totals_and_the_notes(reader: Client, scene: 
     ] * 5
     assert "Nothing is counted here" in _shown(reader, "/metrics/?measure=bugs&since=2001&until=2001")
     assert "is not a period that can be read" in unescape(_shown(reader, "/metrics/?measure=bugs&since=whenever"))
+
+
+def test_a_figure_made_of_bugs_leads_to_them_and_says_so_and_no_list_is_offered_of_what_has_none(
+    reader: Client, scene: Scene
+) -> None:
+    asked = "measure=bugs&measure=features_tested&measure=active_testers&measure=bugs_per_test&measure=rejection"
+    total = dict(zip(_asked(asked).measures, pivot.sheet(pivot.ask(_asked(asked), EVERYTHING), "/").total, strict=True))
+    assert [name for name, number in total.items() if number.url] == ["bugs", "bugs_per_test", "rejection"]
+    assert [name for name, number in total.items() if number.title] == ["bugs_per_test", "rejection"]
+    assert reader.get(total["bugs_per_test"].url).context["pager"].sentence == "5 bugs"
+    assert 'title="Lists all bugs counted here"' in _shown(reader, f"/metrics/?{asked}")
+
+
+def test_a_figure_of_0_is_not_taken_for_nothing(reader: Client, scene: Scene) -> None:
+    assert scene.test.end_at is not None
+    day_after = (scene.test.end_at + timedelta(days=1)).date()
+    for is_found, address in (
+        (True, "measure=rejection&bug_status=accepted"),
+        (True, "measure=active_testers&rows=product&test_status=any"),
+        (True, f"measure=bugs&since={day_after}&until={day_after}&compare=yes"),  # 0 now and 5 before
+        (False, f"measure=bugs&since={day_after}&until={day_after}"),
+        (False, "measure=bugs&measure=rejection&since=2001&until=2001&compare=yes"),
+    ):
+        page = _shown(reader, f"/metrics/?{address}")
+        assert (address, "table--pivot" in page) == (address, is_found)
+        assert (address, "Nothing is counted here" in page) == (address, not is_found)
+
+
+def test_only_equal_names_have_their_ids_behind_them(reader: Client, scene: Scene) -> None:
+    test = scene.test
+    same = [FeatureFactory.create(product=scene.product, title="Login") for _ in range(2)]
+    for feature in same:
+        BugFactory.create(test=test, feature=feature)
+    ids = {f"Login (#{feature.pk})" for feature in same}
+    for address in ("rows=feature", "rows=product&then=feature", "rows=product&columns=feature"):
+        found = pivot.ask(_asked(f"measure=bugs&{address}"), EVERYTHING)
+        sheet = pivot.sheet(found, "/")
+        named = {head.text for line in sheet.lines for head in line.heads} | set(sheet.groups)
+        assert {name for name in named if name not in ("All", scene.product.name)} == ids | {"Checkout"}
+        assert [each in str(drawing.chart(found)) for each in sorted(ids)] == [True, True]
 
 
 def test_page_file_and_api_say_what_could_not_be_read(reader: Client, scene: Scene) -> None:
@@ -141,7 +183,7 @@ def test_names_of_what_one_may_not_see_are_not_told(scene: Scene, elsewhere: Sce
 
 
 @pytest.mark.parametrize(
-    ("form", "begins"), [("csv", b"product,bugs"), ("xlsx", b"PK"), ("pdf", b"%PDF"), ("json", b"{")]
+    ("form", "begins"), [("csv", b"product,product_id,bugs"), ("xlsx", b"PK"), ("pdf", b"%PDF"), ("json", b"{")]
 )
 def test_the_answer_comes_as_a_file(reader: Client, scene: Scene, form: str, begins: bytes) -> None:
     response = reader.get(f"/metrics/file/{form}/?measure=bugs&rows=product")
