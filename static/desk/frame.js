@@ -6,6 +6,7 @@ const narrow = matchMedia("(max-width: 64rem)");
 let shade = null;
 
 function open() {
+  if ("open" in side.dataset) return;
   side.dataset.open = "";
   opener.setAttribute("aria-expanded", "true");
   shade = document.createElement("div");
@@ -51,4 +52,10 @@ document.addEventListener("keydown", (event) => {
     if (narrow.matches) open();
     document.getElementById("search-everything").focus();
   }
+});
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  // What only looks whether there is anything new takes nobody's place in it away: it looks again later.
+  const looks = event.target.matches("[data-leaves-focus]");
+  if (looks && event.target.parentElement.contains(document.activeElement)) event.preventDefault();
 });

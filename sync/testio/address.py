@@ -5,7 +5,7 @@ that is connected to (see ``sync.testio.client``); a name is judged when it is e
 """
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -18,6 +18,19 @@ PUBLIC_RULE = (
 
 #: Translators between the two kinds of addresses carry an IPv4 address in the last four bytes (RFC 6052).
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")
+
+#: All that IANA has given out for the internet of IPv6. What lies outside (64:ff9b:1::/48, 5f00::/16, fec0::/10 and
+#: more) has uses inside of networks, of which Python's ``is_global`` knows some only.
+_UNICAST: Final = IPv6Network("2000::/3")
+
+#: Of IANA's registries of special addresses what ``is_global`` lets through, depending on the version of Python:
+#: protocol assignments, the withdrawn relays to 6to4, and documentation.
+_SPECIAL: Final = (
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.88.99.0/24"),
+    IPv6Network("2001::/23"),
+    IPv6Network("3fff::/20"),
+)
 
 
 class NotPublic(Exception):
@@ -38,7 +51,10 @@ def is_safe(url: str) -> bool:
 def is_public(text: str) -> bool:
     """Whether an IP address is one on the internet, and carries none inside that is not."""
     found = ip_address(text.partition("%")[0])
-    return all(each.is_global and not each.is_multicast for each in (found, *_carried(found)))
+    carried = _carried(found)
+    if found.version == 6 and found not in _UNICAST and not carried:
+        return False
+    return all(_is_global(each) for each in (found, *carried))
 
 
 def public_addresses(host: str, port: int | None = None) -> list[str]:
@@ -51,6 +67,10 @@ def public_addresses(host: str, port: int | None = None) -> list[str]:
     if not public:
         raise NotPublic(host)
     return public
+
+
+def _is_global(found: IPv4Address | IPv6Address) -> bool:
+    return found.is_global and not found.is_multicast and not any(found in block for block in _SPECIAL)
 
 
 def _carried(found: IPv4Address | IPv6Address) -> list[IPv4Address]:

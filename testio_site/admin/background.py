@@ -11,13 +11,14 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 from kombu.exceptions import OperationalError as BrokerError
 
 from sync.admin.theme import ModelAdmin, ModelForm
+from testio_site.admin.looking import OnlyOfferedLookups
 
 for model in (PeriodicTask, IntervalSchedule, ClockedSchedule, CrontabSchedule, SolarSchedule):
     admin.site.unregister(model)
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):
+class PeriodicTaskAdmin(OnlyOfferedLookups, beat_admin.PeriodicTaskAdmin, ModelAdmin):
     """What beat does when. The entries are the program's own (see ``testio_site.schedule``): how often they run, and
     whether, is the operator's; there are only intervals, since a crontab would mean another hour twice a year."""
 
@@ -68,7 +69,7 @@ class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):
 
 
 @admin.register(IntervalSchedule)
-class IntervalScheduleAdmin(ModelAdmin):
+class IntervalScheduleAdmin(OnlyOfferedLookups, ModelAdmin):
     list_display = ("__str__",)
 
     def has_delete_permission(self, request: HttpRequest, obj: IntervalSchedule | None = None) -> bool:

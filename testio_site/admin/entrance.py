@@ -8,13 +8,14 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from sync.admin.theme import ModelAdmin
+from testio_site.admin.looking import OnlyOfferedLookups
 
 for model in (TOTPDevice, StaticDevice):
     if admin.site.is_registered(model):
         admin.site.unregister(model)  # their own pages show the secrets
 
 
-class ToLookAt(ModelAdmin):
+class ToLookAt(OnlyOfferedLookups, ModelAdmin):
     """Written by the login alone."""
 
     date_hierarchy = None

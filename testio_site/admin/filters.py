@@ -15,6 +15,7 @@ from sync.admin import display
 from sync.admin.steps import Steps
 from sync.admin.theme import ModelAdmin, ModelForm
 from testio_site import saved_filters
+from testio_site.admin.looking import OnlyOfferedLookups
 from testio_site.models import SavedFilter
 
 #: More than these make no bar above a list that anybody reads.
@@ -35,7 +36,7 @@ class SaveForm(ModelForm):
 
 
 @admin.register(SavedFilter)
-class SavedFilterAdmin(Steps, ModelAdmin):
+class SavedFilterAdmin(OnlyOfferedLookups, Steps, ModelAdmin):
     form = SaveForm
     list_display = ("name", "list", "is_shared", "open")
     list_display_links = ("name",)

@@ -14,6 +14,7 @@ from sync import access
 from sync.admin import display
 from sync.admin.theme import ModelAdmin, TabularInline
 from sync.models import Customer
+from testio_site.admin.looking import OnlyOfferedLookups
 
 if TYPE_CHECKING:  # generic to mypy only
     DjangoUserAdmin = auth_admin.UserAdmin[User]
@@ -91,7 +92,7 @@ def _who_sees_all() -> "QuerySet[User]":
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(OnlyOfferedLookups, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -125,5 +126,5 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(auth_admin.GroupAdmin, ModelAdmin):
+class GroupAdmin(OnlyOfferedLookups, auth_admin.GroupAdmin, ModelAdmin):
     pass

@@ -20,6 +20,7 @@ from sync.admin.steps import Steps
 from sync.admin.theme import ModelAdmin, ModelForm
 from sync.models import Customer
 from testio_site import tokens
+from testio_site.admin.looking import OnlyOfferedLookups
 from testio_site.models import ApiToken
 from testio_site.roles import Scope
 from testio_site.tokens import TokenError
@@ -78,7 +79,7 @@ class TokenForm(ModelForm):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(Steps, ModelAdmin):
+class ApiTokenAdmin(OnlyOfferedLookups, Steps, ModelAdmin):
     form = TokenForm
     list_display = ("name", "beginning", "owner", "scopes_shown", "customers_shown", "state", "expires_at", "used")
     list_select_related = ("owner",)

@@ -38,7 +38,7 @@ def locked_out(request: HttpRequest, _: HttpResponse | None, credentials: Creden
     """The page for those who guessed too often: 429, with the seconds until they may try again."""
     wait = _wait(request, (credentials or {}).get("username"))
     failures = f"After {settings.AXES_FAILURE_LIMIT} wrong passwords or codes, logging in with this name from this"
-    advice = "or ask an administrator to delete its entry under Access attempts."
+    advice = "or ask an administrator to delete its entry under Failed logins."
     return _too_many(request, wait, f"{failures} address is locked.", advice)
 
 

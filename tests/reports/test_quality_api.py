@@ -48,9 +48,8 @@ def test_the_document_has_these_calls_and_those_of_the_period_before() -> None:
     client = reader()
     asked = {"customer": customer.name, "since": "2025-04", "until": "2025-09"}
     told = report(client, **asked)
-    tables = {
-        each.name: list(each.rows) for each in catalogue.find(everything(), "quality").run(everything(), asked).tables
-    }
+    document = catalogue.find(everything(), "quality").run(everything(), asked)
+    tables: dict[str, list[Any]] = {each.name: list(each.rows) for each in document.tables}
     addresses = {tuple(row[:2]): [link and link.url for link in row[2:]] for row in tables["sources"]}
     before = told["total"]["previous"]
     assert addresses["all", None] == [told["total"]["links"]["tests"], told["total"]["links"]["bugs"]]

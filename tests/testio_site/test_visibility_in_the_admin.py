@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from problematic.models import EventStatus, ProblematicEvent
 from sync.admin.base import OfCustomers
 from sync.models import Bug, Customer, SyncEvent
+from testio_site.models import ApiToken
 from testio_site.roles import ROOMS
 from tests.factories import TestFactory
 from tests.problematic.factories import ProblematicMappingFactory
@@ -177,6 +179,28 @@ def test_the_list_of_users_has_their_roles_and_customers_and_is_filtered_by_them
     assert both.pk in listed(client, f"{users}?customer={ours.customer.pk}")
     assert listed(client, f"{users}?customer={theirs.customer.pk}") == []
     assert re.findall(r"field-customers_shown[^>]*>\s*([^<]*?)\s*<", page.partition(">sees-all<")[2])[:1] == ["all"]
+    assert listed(client, f"{users}?is_active__exact=0") == []
+
+
+@pytest.mark.parametrize("lookup", ["customers__id__exact", "customers", "customers__in", "customers__id__in"])
+def test_the_address_of_the_list_of_users_tells_nobody_the_members_of_a_customer(theirs: Side, lookup: str) -> None:
+    reader = member(role="Viewer", staff=True, name="reader")
+    reader.user_permissions.add(Permission.objects.get(codename="view_user"))
+    response = with_session(reader).get(f"{address(User, 'changelist')}?{lookup}={theirs.customer.pk}")
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("model", "lookup"),
+    [
+        (User, "password__startswith"), (Group, "user__password__startswith"), (TOTPDevice, "key__startswith"),
+        (ApiToken, "digest__startswith"), (ApiToken, "owner__password__startswith"),
+    ],
+)  # fmt: skip
+def test_no_list_lets_anybody_guess_a_secret_through_its_address(
+    admin_client: Client, model: type[Model], lookup: str
+) -> None:
+    assert admin_client.get(f"{address(model, 'changelist')}?{lookup}=a").status_code == 400
 
 
 def test_members_are_chosen_on_the_page_of_the_user_and_on_that_of_the_customer(

@@ -83,4 +83,6 @@ def save(request: Request) -> HttpResponse:
         trail.record(request, trail.Kind.CHANGE, what, customer=form.instance)
         if not request.access.user.has_perm(SEE_ALL):
             form.instance.members.add(request.user)
+    else:
+        trail.nothing_done(request)
     return state.go(Step.TOKEN)

@@ -16,6 +16,7 @@ from reports.pages import frame
 from sync.access import Request, require
 from sync.models import Customer, SyncEvent
 from sync.models.status import Status
+from testio_site.operating.audit import trail
 
 MAY = "sync.add_customer"
 #: In the session: of which customer the products were chosen. "All of them" leaves no other trace.
@@ -106,11 +107,12 @@ def remember_choice(request: Request, customer: Customer) -> None:
 
 
 def asked(request: Request, step: Step) -> tuple[State, HttpResponse | None]:
-    """How far it is, and where to go instead of ``step`` where that comes too early or too late."""
+    """How far it is, and where to go instead of ``step``, with nothing done, where that is too early or too late."""
     found = of(request)
-    if found is None:
-        return State(None), HttpResponseRedirect(reverse("reports:overview"))
-    return found, _elsewhere(found, step)
+    led = _elsewhere(found, step) if found else HttpResponseRedirect(reverse("reports:overview"))
+    if led:
+        trail.nothing_done(request)
+    return found or State(None), led
 
 
 def _elsewhere(state: State, step: Step) -> HttpResponse | None:

@@ -13,6 +13,7 @@ from sync.access import Request, require
 from sync.models import SyncEvent
 from sync.models.status import Status
 from sync.pipeline import SyncBusy, SyncImpossible
+from testio_site.operating.audit import trail
 from testio_site.operating.first_run import state
 from testio_site.operating.first_run.state import Step
 from testio_site.operating.syncs import comparing, figures, gaps, progress, runs
@@ -54,8 +55,11 @@ def page(request: Request) -> HttpResponse:
 def start(request: Request) -> HttpResponse:
     """Switch the customer on and begin; of a first sync that failed, begin again."""
     found, led = state.asked(request, Step.SYNC)
-    if led or (found.run and found.run.status == Status.RUNNING):
-        return led or state.go(Step.SYNC)
+    if led:
+        return led
+    if found.run and found.run.status == Status.RUNNING:
+        trail.nothing_done(request)
+        return state.go(Step.SYNC)
     require(request, runs.START)
     customer = found.existing
     if not customer.is_active:

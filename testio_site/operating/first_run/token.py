@@ -29,6 +29,7 @@ def save(request: Request) -> HttpResponse:
     customer = found.existing
     given = request.POST.get("token", "").strip()
     if not given and customer.has_token:
+        trail.nothing_done(request)
         return state.go(Step.PRODUCTS)
     if not given:
         messages.error(request, "Paste the token first: nothing can be read without it.")

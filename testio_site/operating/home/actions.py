@@ -64,6 +64,9 @@ def refresh_all(request: Request) -> HttpResponse:
     """All stale ones that the person sees."""
     stale = seen(Product.objects.refreshed().stale(now=timezone.now()), access.of(request), "customer")
     ids = list(stale.order_by().values_list("pk", flat=True))
+    if not ids:
+        trail.nothing_done(request)
+        return _said(request, "No product is stale any more: nothing had to be asked for.")
     trail.record(request, Kind.SYNC, f"Asked for {words.plural(len(ids), 'stale product')} to be refreshed.")
     return _refreshed(request, ids, f"{words.plural(len(ids), 'stale product')} {'is' if len(ids) == 1 else 'are'}")
 

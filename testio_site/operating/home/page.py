@@ -27,8 +27,8 @@ def page(request: Request) -> HttpResponse:
 
 @access.page(NEEDED)
 def moving(request: Request) -> HttpResponse:
-    """What runs now; the whole of the home when something that ran has ended (``known``: what ran), since what is
-    wrong is another thing then. The numbers beside the navigation come along."""
+    """What runs now; the whole of the home when something that ran has ended (``known``: what ran) or nothing did,
+    since what is wrong may be another thing then. The numbers beside the navigation come along."""
     who, now = access.of(request), timezone.now()
     goes_on = running(who, now)
     if set(request.GET.get("known", "").split(",")) <= set(goes_on.keys):

@@ -12,6 +12,7 @@ from sync import starting
 from sync.access import Access, Request
 from sync.models import Customer
 from sync.pipeline import SyncBusy, SyncImpossible
+from testio_site.operating.audit import trail
 from testio_site.operating.syncs import asked, plan, runs
 from testio_site.operating.syncs.asked import BUGS, MODES, Asked
 from testio_site.operating.syncs.plan import Plan
@@ -49,11 +50,13 @@ def order(request: Request) -> HttpResponse:
     query = asked.address(body)
     back = f"{reverse('syncs:start')}?{query}"
     if "plan" in body:
+        trail.nothing_done(request)
         return HttpResponseRedirect(f"{back}{'&' if query else ''}plan=1")
     found = asked.read(body, who)
     if found.customer is None:
         raise Http404("There is no customer here.")
     if found.options is None:
+        trail.nothing_done(request)
         return HttpResponseRedirect(back)
     try:
         run = starting.start(found.customer, found.options, by=request.user)

@@ -45,6 +45,11 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Lead:
         ("::1", False), ("::", False), ("fe80::1", False), ("fe80::1%eth0", False), ("fd00:ec2::254", False),
         ("ff02::1", False), ("::ffff:10.0.0.1", False), ("::ffff:169.254.169.254", False),
         ("64:ff9b::a9fe:a9fe", False), ("2002:7f00:1::", False),
+        ("192.0.0.192", False), ("192.0.0.9", False), ("192.0.1.1", True), ("192.88.99.1", False),
+        ("192.88.100.1", True), ("::ffff:192.0.0.192", False), ("2002:c000:c0::1", False), ("::ffff:8.8.8.8", True),
+        ("64:ff9b::808:808", True), ("64:ff9b:1::808:808", False), ("100:0:0:1::1", False), ("5f00::1", False),
+        ("3fff::1", False), ("2001:1::1", False), ("2001:4860:4860::8888", True), ("fec0::1", False),
+        ("::8.8.8.8", False),
     ],
 )  # fmt: skip
 def test_only_addresses_on_the_internet_are_public(text: str, public: bool) -> None:

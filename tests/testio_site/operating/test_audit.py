@@ -171,6 +171,9 @@ def test_a_form_with_faults_and_an_answer_of_nothing_but_trouble_are_not_told(ac
     client.post(reverse("admin:problematic_problematicevent_map", args=[event.pk]), {"test_ids": "no number"})
     run = SyncEventFactory.create(customer=acme, status="failed", finished_at=timezone.now())
     client.post(f"/syncs/{run.public_id}/cancel/")
+    client.post("/syncs/start/now/", {"customer": "acme", "plan": "1"})
+    client.post("/syncs/start/now/", {"customer": "acme", "ids": "no number"})
+    client.post("/operate/products/refresh/")
     assert told() == []
 
 
@@ -383,8 +386,14 @@ def test_there_is_no_other_form_of_file(reader: Client) -> None:
 
 def test_a_secret_is_never_in_the_way_an_entry_came(acme: Customer) -> None:
     token: ApiToken = token_of(member(acme))
-    request = Client().get("/health", headers={"Authorization": f"Bearer {token.secret}"}).wsgi_request
+    request = with_token(token).get("/api/v1/customers").wsgi_request
     assert trail.through(request) == f"API token {token.beginning}…"
+
+
+def test_a_header_that_opens_nothing_is_no_way_an_entry_came(acme: Customer) -> None:
+    client = with_session(member(acme, role="Operator"))
+    client.post(f"/operate/customers/{acme.pk}/resume/", headers={"Authorization": "Bearer desk_FAKE1234"})
+    assert [through for *_, through in told()] == ["browser"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -58,9 +58,11 @@ def _with_token(root: Client, sandbox: SandboxServer) -> None:
 
 def test_the_audit_trail_tells_each_step_and_nothing_of_what_was_refused(root: Client, sandbox: SandboxServer) -> None:
     _send(root, "name/save", name="no name!", api_base_url=sandbox.base_url)
-    _named(root, sandbox)
+    for _ in range(2):
+        _named(root, sandbox)
     _send(root, "token/save", token="wrong")
     _send(root, "token/save", token=sandbox.token)
+    _send(root, "token/save")
     _send(root, "products/save", which="all")
     told = AuditEntry.objects.exclude(kind="login").order_by("pk").values_list("what", "customer__name")
     assert list(told) == [
@@ -237,7 +239,11 @@ def test_a_site_that_is_set_up_is_left_alone(root: Client) -> None:
     assert (_led(root, "/start/"), _led(root, "/")) == ("/", "stays")
     response = root.post("/start/name/save/", {"name": "evil", "api_base_url": "https://evil.example"})
     assert response.headers["Location"].startswith("/start/")
+    for step in ("token/save", "products/save"):
+        assert _send(root, step).startswith("/start/")
     CustomerFactory.create(name="other")
+    assert _send(root, "name/save", name="evil") == "/"
+    assert not AuditEntry.objects.exclude(kind="login").exists()
     assert [_led(root, f"/start/{step}") for step in ("", "name/", "token/", "result/")] == ["/"] * 4
     assert sorted(Customer.objects.values_list("name", flat=True)) == ["acme", "other"]
 

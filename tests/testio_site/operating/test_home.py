@@ -207,7 +207,7 @@ def test_what_cannot_be_done_is_said(acme: Customer) -> None:
     assert "switched off" in said(with_session(member(acme, role="Operator")), buttons["again"])
 
 
-def test_it_asks_for_itself_again_while_something_runs_and_no_longer(acme: Customer) -> None:
+def test_it_asks_for_itself_again_soon_while_something_runs_and_else_every_minute(acme: Customer) -> None:
     run = SyncEventFactory.create(customer=acme)
     client = with_session(member(acme))
     moving = f"/operate/moving/?known={run.public_id}"
@@ -218,7 +218,10 @@ def test_it_asks_for_itself_again_while_something_runs_and_no_longer(acme: Custo
     SyncEvent.objects.update(status=Status.SUCCEEDED, finished_at=timezone.now())
     whole = client.get(moving)
     assert (whole.headers["HX-Retarget"], b"Nothing is wrong" in whole.content) == ("#home", True)
-    assert b"hx-get" not in whole.content
+    idle = 'hx-get="/operate/moving/" hx-trigger="every 60s"'
+    assert (idle in whole.content.decode(), idle in shown(client)) == (True, True)
+    SyncEventFactory.create(customer=acme, status=Status.FAILED, finished_at=timezone.now())
+    assert "failed" in cards(shown(client, "/operate/moving/"))
 
 
 def test_a_run_shows_how_many_of_its_products_are_done(acme: Customer) -> None:

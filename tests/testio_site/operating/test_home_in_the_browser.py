@@ -1,4 +1,4 @@
-"""A story of the home: a failed sync is begun again with a button, and the page follows it by itself to its end."""
+"""The home: a failed sync is begun again with a button and watched to its end; and the navigation when it is narrow."""
 
 from collections.abc import Iterator
 from threading import Event
@@ -58,3 +58,14 @@ def test_a_failed_sync_is_begun_again_and_watched_until_all_is_well(
     expect(page.locator(".days tbody tr").filter(has_text="all went well")).to_have_count(3)
     assert page.evaluate("window.stayed") is True
     assert SyncEvent.objects.filter(requested_by__username="mia", status=Status.SUCCEEDED).count() == 1
+
+
+def test_the_search_box_of_an_open_navigation_leaves_one_shade_that_escape_takes_away(visitor: Visitor) -> None:
+    page = visitor.page(User.objects.create(username="mia", is_staff=True, is_superuser=True), width=900)
+    page.goto("/operate/")
+    page.get_by_role("button", name="Navigation").click()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search products, features, tests and bugs")).to_be_focused()
+    expect(page.locator(".shade")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator(".shade")).to_have_count(0)
