@@ -56,8 +56,9 @@ def _map_something(page: Page) -> None:
 
     event = ProblematicEvent.objects.open().order_by("-product_id")[0]
     page.goto(f"/admin/problematic/problematicevent/{event.pk}/change/")
+    page.locator("[name=test_ids]").last.fill("100092")
     with page.expect_navigation():
-        page.get_by_role("button", name="Map", exact=True).first.click()
+        page.get_by_role("button", name="Map", exact=True).last.click()
 
 
 if __name__ == "__main__":
