@@ -17,6 +17,7 @@ The severity score is the sum of a weight per bug; the weights are settings.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 from django.conf import settings
@@ -27,8 +28,25 @@ from sync.wording import BUG_SEVERITIES, BUG_STATUSES
 #: A test in one of these has been run, so that its bugs say something. What figures count unless told otherwise.
 EXECUTED_STATUSES = ("running", "locked", "archived")
 
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """``part`` of ``whole``: both are fields of ``BugCounts``, or several of them added up."""
+
+    part: tuple[str, ...]
+    whole: tuple[str, ...]
+
+
 #: The five rates, in the order they are shown.
-RATES = ("overall_acceptance", "active_acceptance", "auto_acceptance", "rejection", "review")
+RATES = MappingProxyType(
+    {
+        "overall_acceptance": Rate(("accepted", "auto_accepted"), ("total",)),
+        "active_acceptance": Rate(("accepted",), ("total",)),
+        "auto_acceptance": Rate(("auto_accepted",), ("accepted", "auto_accepted")),
+        "rejection": Rate(("rejected",), ("total",)),
+        "review": Rate(("accepted", "rejected"), ("total",)),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +100,32 @@ class BugCounts:
 
     @property
     def overall_acceptance(self) -> float | None:
-        return share(self.total_accepted, self.total)
+        return self.rate("overall_acceptance")
 
     @property
     def active_acceptance(self) -> float | None:
-        return share(self.accepted, self.total)
+        return self.rate("active_acceptance")
 
     @property
     def auto_acceptance(self) -> float | None:
-        return share(self.auto_accepted, self.total_accepted)
+        return self.rate("auto_acceptance")
 
     @property
     def rejection(self) -> float | None:
-        return share(self.rejected, self.total)
+        return self.rate("rejection")
 
     @property
     def review(self) -> float | None:
-        return share(self.reviewed, self.total)
+        return self.rate("review")
+
+    def rate(self, name: str) -> float | None:
+        """One of ``RATES``."""
+        rate = RATES[name]
+        return share(sum(getattr(self, each) for each in rate.part), sum(getattr(self, each) for each in rate.whole))
 
     def rates(self) -> dict[str, float | None]:
         """The five rates by name, in the order of ``RATES``."""
-        return {name: getattr(self, name) for name in RATES}
+        return {name: self.rate(name) for name in RATES}
 
 
 def share(part: float, whole: float) -> float | None:

@@ -27,18 +27,27 @@ def testers_of_bugs(query: Query, facts: Facts) -> Statement | None:
 
 
 def sums_of_bugs(query: Query, facts: Facts, aggregates: Mapping[str, Count | Sum]) -> Statement | None:
-    """The test, and the aggregates of its bugs; without any, the test and its bugs' features, each once."""
+    """The test, and the aggregates of its bugs; without any, the test and its bugs' features, each once.
+
+    By feature only tests with bugs are there, else all: 0 is added by a test without.
+    """
     by = ("test_id", "feature_id") if facts.about_features else ("test_id",)
     bugs = facts.bugs_of_tests()
     pairs = bugs.values(*by).annotate(**aggregates).values_list(*by, *aggregates)
     if not aggregates:
         pairs = bugs.values_list(*by).distinct()
     columns = ("feature", *aggregates) if facts.about_features else (*aggregates,)
-    return _joined(query, facts, pairs, columns, ("test", *aggregates))
+    return _joined(query, facts, pairs, columns, ("test", *aggregates), all_tests=not facts.about_features)
 
 
 def _joined(
-    query: Query, facts: Facts, pairs: Rows, columns: tuple[str, ...], selected: tuple[str, ...]
+    query: Query,
+    facts: Facts,
+    pairs: Rows,
+    columns: tuple[str, ...],
+    selected: tuple[str, ...],
+    *,
+    all_tests: bool = False,
 ) -> Statement | None:
     """``pairs`` have a test and ``columns``."""
     keys = KEYS[: len(query.dimensions)]
@@ -48,6 +57,7 @@ def _joined(
         return None
     named = ["feature" if name == "feature" else key for name, key in zip(query.dimensions, keys, strict=True)]
     shell = _JOINED.format(
+        join=SQL("LEFT JOIN" if all_tests else "JOIN"),
         selected=identifiers((*named, *selected)),
         tests=SQL(tests[0]),
         of_test=identifiers((*keys, "test")),
@@ -59,6 +69,6 @@ def _joined(
 
 # OFFSET has what tests are grouped by, such as their week, made once for each test, not for each of its bugs.
 _JOINED = SQL(
-    "SELECT {selected} FROM ({tests} OFFSET 0) AS tests ({of_test}) JOIN ({pairs}) AS pairs ({of_pair}) "
+    "SELECT {selected} FROM ({tests} OFFSET 0) AS tests ({of_test}) {join} ({pairs}) AS pairs ({of_pair}) "
     "ON of_test = test"
 )

@@ -1,15 +1,14 @@
 """The answer to a question: rows, totals, the period before, and what has to be known to read them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, TypeAlias
 
 from reports.figures import EXECUTED_STATUSES
 from reports.metrics.counting import count
 from reports.metrics.facts import Facts
-from reports.metrics.labels import Cell, cells
+from reports.metrics.labels import Cell, cells, places
 from reports.metrics.plans import one_moment
 from reports.metrics.query import Query
 from reports.metrics.shell import Groups, Raw
@@ -52,11 +51,14 @@ class Answer:
 def answer(query: Query, access: Access | None) -> Answer:
     """What the data says to a question, of the customers the caller may see (None: of all)."""
     before = query.previous if query.compare and not query.kept_times else None
+    has_past = before is not None and not query.times
+    # What has a past only is a row as well, so that the first rows are known when all are.
+    asked = replace(query, limit=None) if has_past else query
     with one_moment():
-        facts = Facts(query, access)
-        numbers = count(query, facts)
+        facts = Facts(asked, access)
+        numbers = count(asked, facts)
         earlier = count(before, Facts(before, access)) if before else None
-        past = earlier.groups if earlier and not query.times else None
+        past = earlier.groups if earlier and has_past else None
         keys = list(dict.fromkeys((*numbers.groups, *(past or ()))))
         columns = [cells(each, {key[place] for key in keys}) for place, each in enumerate(query.grouped)]
         notes = _notes(query, facts)
@@ -65,7 +67,7 @@ def answer(query: Query, access: Access | None) -> Answer:
     return Answer(
         query,
         [_row(query, key, columns, numbers.groups, past) for key in kept],
-        len(keys),
+        len(keys) if numbers.count is None else numbers.count,
         _values(query, numbers.total),
         _values(query, earlier.total) if earlier else None,
         notes,
@@ -82,41 +84,24 @@ def _values(query: Query, numbers: Mapping[str, Any]) -> Values:
     return {measure.name: measure.value(numbers) for measure in query.asked}
 
 
-# -- order
+# -- order; ``first`` says the same to the database
 
 
 def _sorted(query: Query, keys: Sequence[Raw], columns: Sequence[Column], groups: Groups) -> list[Raw]:
     """By what was asked for, and where that is equal by the cells, from the first on."""
-    places = [_places(column) for column in columns]
-    ordered = sorted(keys, key=lambda key: [place[value] for place, value in zip(places, key, strict=True)])
-    name = query.sort or _default_sort(query)
-    if not name:
+    place_of = [places(each, column) for each, column in zip(query.grouped, columns, strict=True)]
+    ordered = sorted(keys, key=lambda key: [place[value] for place, value in zip(place_of, key, strict=True)])
+    wanted, descending = query.order
+    if not wanted:
         return ordered
-    wanted, descending = name.removeprefix("-"), name.startswith("-")
     if wanted in query.dimensions:
         number = query.dimensions.index(wanted)
-        return sorted(ordered, key=lambda key: places[number][key[number]], reverse=descending)
+        return sorted(ordered, key=lambda key: place_of[number][key[number]], reverse=descending)
     measure = next(each for each in query.asked if each.name == wanted)
     found = [(measure.value(groups.get(key, {})), key) for key in ordered]
     known = [(value, key) for value, key in found if value is not None]
     unknown = [key for value, key in found if value is None]
     return [key for _, key in sorted(known, key=itemgetter(0), reverse=descending)] + unknown
-
-
-def _default_sort(query: Query) -> str:
-    times = (each.name for each in query.times)
-    return next(times, f"-{query.measures[0]}") if query.dimensions else ""
-
-
-def _places(column: Column) -> dict[Any, int]:
-    """Of each value, by time or by name; what has no value comes last."""
-    ordered = sorted(set(column.values()), key=_place)
-    place_of = {cell: place for place, cell in enumerate(ordered)}
-    return {value: place_of[cell] for value, cell in column.items()}
-
-
-def _place(cell: Cell) -> tuple[bool, date, str, str]:
-    return cell.key is None, cell.first or date.min, cell.label.casefold(), str(cell.key)
 
 
 # -- notes

@@ -74,6 +74,11 @@ class Facts:
         return FEATURE in self.query.used
 
     @property
+    def lists_tests(self) -> bool:
+        """Whether every test's group is a row, also where nothing else is found in it: a product without bugs."""
+        return bool(self.query.dimensions) and not self.about_bugs and not self.about_features
+
+    @property
     def takes_all_bugs(self) -> bool:
         """Whether nothing is asked of bugs, but to be grouped by feature, and each has a test."""
         return not self.about_bugs and not self.admits_bare_bugs and FEATURE.name not in self.query.filters
@@ -140,7 +145,7 @@ class Facts:
         Where tests all are in one group, one test is enough of each feature, and is soon found if most tests count.
         """
         rows: QuerySet[Any, Any] = self.bare_tests(features=True)
-        if self._is_narrowed or not all(map(self.query.is_about_bugs, self.query.grouped)):
+        if self.is_narrowed or not all(map(self.query.is_about_bugs, self.query.grouped)):
             return rows
         one = Subquery(rows.filter(of_feature=OuterRef("pk")).values(one=F("of_feature"))[:1])
         return self._grouped(Feature.objects.filter(pk=one).order_by().annotate(of_feature=F("pk")), COVERED)
@@ -148,7 +153,7 @@ class Facts:
     def bugs_of_tests(self) -> "QuerySet[Bug, Any]":
         """The bugs of all tests, also of such as do not count; where ``takes_all_bugs``."""
         rows = Bug.objects.filter(missing_since=None, test__isnull=False).order_by()
-        return rows.filter(test__in=self.tests().values("pk")) if self._is_narrowed else rows
+        return rows.filter(test__in=self.tests().values("pk")) if self.is_narrowed else rows
 
     def unread_bugs(self) -> "QuerySet[Bug, Any]":
         """Bugs whose test was not read yet, of the customers and products in question; for a note."""
@@ -196,7 +201,7 @@ class Facts:
         return grouped
 
     @property
-    def _is_narrowed(self) -> bool:
+    def is_narrowed(self) -> bool:
         """Whether maybe few tests are left."""
         return bool(self.query.filters or self.query.range) or self._products is not None
 

@@ -1,11 +1,11 @@
 """What the groups are called: names for ids, words as people see them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeAlias
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from reports.metrics.dimensions import NONE, Dimension, Kind
 from sync.dates import name_of_period, period_of
@@ -57,12 +57,39 @@ def _numbers(dimension: Dimension, values: set[int]) -> dict[Any, Cell]:
     return {value: Cell(value, names.get(value) or str(value)) for value in values}
 
 
-def _named(name: str, ids: set[int]) -> dict[int, str]:
+def everything_named(dimension: Dimension) -> dict[int, Cell]:
+    """A cell for each id there is."""
+    return {value: Cell(value, name or str(value)) for value, name in _named(dimension.name).items()}
+
+
+def _named(name: str, ids: Iterable[int] | None = None) -> dict[int, str]:
+    """The names of these ids (None: of all)."""
     if name == "environment":
-        titled = Test.objects.filter(environment_id__in=ids).order_by().values_list("environment_id")
-        return dict(titled.annotate(title=Max("environment_title")))
-    rows, column = _NAMES[name]
-    return dict(rows().filter(pk__in=ids).order_by().values_list("pk", column))
+        tests = Test.objects.filter(Q(environment_id__isnull=False) if ids is None else Q(environment_id__in=ids))
+        return dict(tests.order_by().values_list("environment_id").annotate(title=Max("environment_title")))
+    every, column = _NAMES[name]
+    rows = every() if ids is None else every().filter(pk__in=ids)
+    return dict(rows.order_by().values_list("pk", column))
+
+
+def places(dimension: Dimension, column: Mapping[Any, Cell]) -> dict[Any, int]:
+    """Of each value, where it stands among the others: by time, name or word; what has no value comes last.
+
+    Tests stand in the order they were set up in: many are called the same, and there are as many names as tests.
+    """
+    ordered = sorted(set(column.values()), key=lambda cell: (cell.key is None, *_place(dimension, cell)))
+    place_of = {cell: place for place, cell in enumerate(ordered)}
+    return {value: place_of[cell] for value, cell in column.items()}
+
+
+def _place(dimension: Dimension, cell: Cell) -> tuple[Any, ...]:
+    if cell.key is None or dimension.name == "test":
+        return (cell.key,)
+    if dimension.kind is Kind.PERIOD:
+        return (cell.first,)
+    if dimension.kind is Kind.WORD:
+        return (cell.key,)
+    return (cell.label.casefold(), str(cell.key))
 
 
 _NAMES: dict[str, tuple[Callable[[], "QuerySet[Any, Any]"], str]] = {

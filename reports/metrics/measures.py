@@ -6,7 +6,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any
 
-from reports.figures import RATES, BugCounts, bugs_per_test, share
+from reports.figures import RATES, share
 
 
 class Source(Enum):
@@ -31,49 +31,72 @@ Numbers = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure. ``field``: the field of the custom report whose values it is made of, if it is one of those."""
+    """One figure: ``part``, or ``part`` / ``whole`` where it has one; both are numbers of a group added up.
+
+    ``field``: the field of the custom report whose values it is made of, if it is one of those.
+    """
 
     name: str
     title: str
     formula: str
     unit: Unit
     sources: tuple[Source, ...]
+    part: tuple[str, ...]
+    whole: tuple[str, ...] = ()
     field: str = ""
 
     def value(self, numbers: Numbers) -> float | None:
         """The figure of one group; None without data."""
-        if Source.REPORTS in self.sources:
-            return _of_reports(self, numbers)
-        if self.name in RATES:
-            rate: float | None = getattr(BugCounts(**{name: int(numbers.get(name, 0)) for name in COUNTS}), self.name)
-            return rate
-        if self.name == "bugs_per_test":
-            return bugs_per_test(int(numbers.get("total", 0)), int(numbers.get("tests", 0)))
-        return int(numbers.get(_NUMBER_OF.get(self.name, self.name), 0))
+        if self.whole:
+            return share(float(_sum(numbers, self.part)), _sum(numbers, self.whole))
+        if self.unit is Unit.COUNT:
+            return int(_sum(numbers, self.part))
+        found = numbers.get(self.part[0])
+        return None if found is None else float(found)
 
 
-#: What a bug adds to: the fields of ``BugCounts``.
-COUNTS = ("total", "accepted", "auto_accepted", "rejected", "open")
-_NUMBER_OF = {"bugs": "total", "severity_score": "score"}
+def _sum(numbers: Numbers, names: tuple[str, ...]) -> Any:
+    return sum(numbers.get(name) or 0 for name in names)
+
+
+def _rate(name: str, title: str, formula: str) -> Measure:
+    return Measure(name, title, formula, Unit.RATE, (Source.BUGS,), RATES[name].part, RATES[name].whole)
+
 
 _ALL = (
-    Measure("tests", "Tests", "tests", Unit.COUNT, (Source.TESTS,)),
-    Measure("bugs", "Bugs", "bugs", Unit.COUNT, (Source.BUGS,)),
-    Measure("features_tested", "Features tested", "features covered by tests", Unit.COUNT, (Source.FEATURES,)),
-    Measure("active_testers", "Active testers", "testers who reported a bug", Unit.COUNT, (Source.TESTERS,)),
-    Measure("bugs_per_test", "Bugs per test", "bugs / tests", Unit.NUMBER, (Source.TESTS, Source.BUGS)),
-    Measure("severity_score", "Severity score", "sum of the bugs' weights", Unit.COUNT, (Source.BUGS,)),
-    Measure("overall_acceptance", "Overall acceptance", "(accepted + auto-accepted) / bugs", Unit.RATE, (Source.BUGS,)),
-    Measure("active_acceptance", "Active acceptance", "accepted / bugs", Unit.RATE, (Source.BUGS,)),
+    Measure("tests", "Tests", "tests", Unit.COUNT, (Source.TESTS,), ("tests",)),
+    Measure("bugs", "Bugs", "bugs", Unit.COUNT, (Source.BUGS,), ("total",)),
     Measure(
-        "auto_acceptance",
-        "Auto acceptance",
-        "auto-accepted / (accepted + auto-accepted)",
-        Unit.RATE,
-        (Source.BUGS,),
+        "features_tested",
+        "Features tested",
+        "features covered by tests",
+        Unit.COUNT,
+        (Source.FEATURES,),
+        ("features_tested",),
     ),
-    Measure("rejection", "Rejection", "rejected / bugs", Unit.RATE, (Source.BUGS,)),
-    Measure("review", "Review", "(accepted + rejected) / bugs", Unit.RATE, (Source.BUGS,)),
+    Measure(
+        "active_testers",
+        "Active testers",
+        "testers who reported a bug",
+        Unit.COUNT,
+        (Source.TESTERS,),
+        ("active_testers",),
+    ),
+    Measure(
+        "bugs_per_test",
+        "Bugs per test",
+        "bugs / tests",
+        Unit.NUMBER,
+        (Source.TESTS, Source.BUGS),
+        ("total",),
+        ("tests",),
+    ),
+    Measure("severity_score", "Severity score", "sum of the bugs' weights", Unit.COUNT, (Source.BUGS,), ("score",)),
+    _rate("overall_acceptance", "Overall acceptance", "(accepted + auto-accepted) / bugs"),
+    _rate("active_acceptance", "Active acceptance", "accepted / bugs"),
+    _rate("auto_acceptance", "Auto acceptance", "auto-accepted / (accepted + auto-accepted)"),
+    _rate("rejection", "Rejection", "rejected / bugs"),
+    _rate("review", "Review", "(accepted + rejected) / bugs"),
 )
 
 #: Every measure without a parameter, by its name, in the order they are offered.
@@ -95,19 +118,14 @@ def measure_named(name: str) -> Measure | None:
     """The measure of this name, such as ``bugs`` or ``report_sum:minutes_taken``; None when there is none."""
     kind, colon, field = name.partition(":")
     if kind in REPORT_MEASURES and colon and field:
-        title = f"{field}: {kind.removeprefix('report_')}"
-        unit = Unit.COUNT if kind == "report_values" else Unit.NUMBER
-        return Measure(name, title, REPORT_MEASURES[kind], unit, (Source.REPORTS,), field)
+        return _of_reports(name, kind.removeprefix("report_"), field)
     return MEASURES.get(name)
 
 
-def _of_reports(measure: Measure, numbers: Numbers) -> float | None:
-    values = int(numbers.get(f"values:{measure.field}", 0))
-    kind = measure.name.partition(":")[0].removeprefix("report_")
-    if kind == "values":
-        return values
-    if not values:
-        return None
+def _of_reports(name: str, kind: str, field: str) -> Measure:
+    title, formula = f"{field}: {kind}", REPORT_MEASURES[f"report_{kind}"]
     if kind == "average":
-        return share(float(numbers[f"sum:{measure.field}"]), values)
-    return float(numbers[f"{kind}:{measure.field}"])
+        part, whole = (f"sum:{field}",), (f"values:{field}",)
+        return Measure(name, title, formula, Unit.NUMBER, (Source.REPORTS,), part, whole, field)
+    unit = Unit.COUNT if kind == "values" else Unit.NUMBER
+    return Measure(name, title, formula, unit, (Source.REPORTS,), (f"{kind}:{field}",), field=field)

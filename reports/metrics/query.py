@@ -143,6 +143,14 @@ class Query:
         return tuple(DIMENSIONS[name] for name in self.dimensions)
 
     @property
+    def order(self) -> tuple[str, bool]:
+        """The measure or dimension to sort by, and whether downwards; "" without groups."""
+        times = (each.name for each in self.times)
+        default = next(times, f"-{self.measures[0]}") if self.dimensions else ""
+        name = self.sort or default
+        return name.removeprefix("-"), name.startswith("-")
+
+    @property
     def used(self) -> tuple[Dimension, ...]:
         """Grouped or filtered by."""
         return tuple(DIMENSIONS[name] for name in dict.fromkeys((*self.dimensions, *self.filters)))

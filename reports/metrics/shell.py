@@ -16,9 +16,9 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from reports.metrics.dimensions import Subject
 from reports.metrics.facts import KEYS
-from reports.metrics.plans import HASHED, planned
+from reports.metrics.first import first
 from reports.metrics.query import Query
-from reports.metrics.sets import COLUMNS, Member, Sets
+from reports.metrics.sets import Member, Sets
 
 #: The values of a group as the database gives them.
 Raw: TypeAlias = tuple[Any, ...]
@@ -30,12 +30,17 @@ Statement: TypeAlias = tuple[str, tuple[Any, ...]]
 
 @dataclass(slots=True)
 class Numbers:
-    """The numbers by group, and of all groups together, where each record counts once."""
+    """The numbers by group, and of all groups together, where each record counts once.
 
-    groups: dict[Raw, dict[str, Any]] = field(default_factory=dict)
+    ``count``: how many groups there are, where only the first of them are here.
+    """
+
+    groups: Groups = field(default_factory=dict)
     total: dict[str, Any] = field(default_factory=dict)
+    count: int | None = None
 
     def add(self, other: "Numbers") -> None:
+        """Both with all their groups."""
         if not self.groups:
             self.groups = other.groups
         else:
@@ -75,85 +80,84 @@ def add(groups: Groups, key: Raw, numbers: Mapping[str, Any]) -> None:
         known[name] += number
 
 
-def different_records(
-    query: Query, sets: Sets, parts: list[Statement], columns: tuple[str, ...], sums: Mapping[str, str]
-) -> Numbers:
-    """Sums over each group's different records, and over all different records together.
+# -- groups read
 
-    Each part selects the keys, ``counted``, which says what record a row is about, and ``columns``, which follow from
-    that.
+
+def read(query: Query, groups: Statement, names: Sequence[str], *, overall: "Overall | None" = None) -> Numbers:
+    """``groups`` selects the keys and a number for each of ``names``. Only the first groups, if no more are kept.
+
+    The total is the sum of all groups, whether kept or not, or, where records are in several of them, ``overall``.
     """
     keys = KEYS[: len(query.dimensions)]
-    selected = (*keys, "counted", *columns)
-    if not parts:
-        return Numbers(total=dict.fromkeys(sums, 0))
-    facts, values = _different_rows(sets, parts, selected)
-    parts_of_shell = {
-        "facts": facts,
-        "selected": identifiers(selected),
-        "record": identifiers(("counted", *columns)),
-        "keys": identifiers(keys),
-        "named": SQL("").join(SQL("{}, ").format(Identifier(key)) for key in keys),
-        "empty": SQL("NULL, ") * len(keys),
-        "figures": SQL(", ").join(map(SQL, sums.values())),
-    }
-    shell = SQL(_FACTS + (_GROUPS if keys else "") + _OVERALL)
+    columns = [f"number{place}" for place in range(len(names))]
+    clause, places = first(query, dict(zip(names, map(Identifier, columns), strict=True))) or (None, ())
+    shell = SQL(_SUMS if overall is None else _OVERALL).format(
+        facts=SQL("") if overall is None else overall.facts,
+        groups=SQL(groups[0]),
+        columns=identifiers((*keys, *columns)),
+        first=clause or SQL(""),
+        no_keys=SQL("NULL, ") * len(keys),
+        no_numbers=SQL(", ").join([SQL("NULL")] * len(columns)),
+        sums=SQL(", ").join(SQL("COALESCE(sum({}), 0)::bigint").format(Identifier(column)) for column in columns),
+        overall=SQL("") if overall is None else SQL(overall.figures),
+    )
     found = Numbers()
-    with planned(HASHED if sets.subjects else {}):
-        rows = fetch(shell.format(**parts_of_shell), values)
-    for is_total, *cells in rows:
-        numbers = dict(zip(sums, cells[len(keys) :], strict=True))
-        if is_total:
-            found.total = numbers
-        else:
-            found.groups[tuple(cells[: len(keys)])] = numbers
+    for kind, count, *cells in fetch(shell, [*(overall.rows[1] if overall else ()), *groups[1], *places]):
+        own = dict(zip(names, cells[len(keys) :], strict=True))
+        if kind == "group":
+            found.groups[tuple(cells[: len(keys)])] = own
+        elif kind == "total":
+            found.total = own
+        if count is not None and clause is not None:
+            found.count = count
     return found
 
 
-def _different_rows(sets: Sets, statements: list[Statement], selected: tuple[str, ...]) -> tuple[Composed, list[Any]]:
-    """The rows of all statements, none of them twice; with values where there are numbers of sets."""
-    values = [value for _, own in statements for value in own]
-    rows = SQL(" UNION ALL ").join(SQL(sql) for sql, _ in statements)
-    if not sets.subjects:
-        # UNION would do the same with a table for as many rows as it reads, which is slow to fill.
-        return SQL("SELECT DISTINCT * FROM ({}) AS each").format(rows), values
-    sources = {name: Identifier("rows", name) for name in selected}
-    joins = SQL("").format()
-    for subject in sets.subjects:
-        places, members = sets.places(subject), _table(sets.values(subject))
-        table, names = COLUMNS[subject], [KEYS[place] for place in places]
-        joins += SQL(" JOIN unnest(%s::bigint[]{}) AS {} (number, {}) ON {} = {}").format(
-            SQL(", %s::text[]") * len(names),
-            Identifier(table),
-            identifiers(names),
-            Identifier(table, "number"),
-            sources[names[0]],
-        )
-        sources |= {name: Identifier(table, name) for name in names}
-        values += members
-    shell = SQL("SELECT DISTINCT {} FROM ({}) AS rows ({})").format(
-        SQL(", ").join(sources[name] for name in selected), rows, identifiers(selected)
-    )
-    return shell + joins, values
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """The figures of all records together: a query of ``facts``, which are ``rows`` with these ``columns``."""
+
+    columns: Sequence[str]
+    rows: Statement
+    figures: str
+
+    @property
+    def facts(self) -> Composed:
+        return SQL("facts ({}) AS ({}), ").format(identifiers(self.columns), SQL(self.rows[0]))
 
 
-def _table(values: Mapping[int, list[Member]]) -> list[list[Any]]:
-    """The numbers of sets, and the values of their members, column by column."""
-    rows = [(number, *member) for number, members in values.items() for member in members]
-    return [list(column) for column in zip(*rows, strict=True)]
+_SUMS = (
+    "WITH groups ({columns}) AS MATERIALIZED ({groups}) "
+    "(SELECT 'group', NULL::bigint, {columns} FROM groups{first}) UNION ALL "
+    "SELECT 'total', count(*), {no_keys}{sums} FROM groups"
+)
+_OVERALL = (
+    "WITH {facts}groups ({columns}) AS MATERIALIZED ({groups}) "
+    "(SELECT 'group', NULL::bigint, {columns} FROM groups{first}) UNION ALL "
+    "SELECT 'count', count(*), {no_keys}{no_numbers} FROM groups UNION ALL "
+    "SELECT 'total', NULL, {no_keys}overall.* FROM ({overall}) AS overall"
+)
 
 
-def grouped(query: Query, rows: Statement, columns: Sequence[str], sums: Mapping[str, str]) -> Numbers:
-    """Sums over the rows of each group; they have the keys and ``columns``. Without a total."""
+# -- statements
+
+
+def grouped(query: Query, rows: Statement, columns: Sequence[str], figures: Iterable[str]) -> Statement:
+    """The keys of each group and aggregates over its rows; these have the keys and ``columns``."""
     keys = KEYS[: len(query.dimensions)]
     shell = SQL("SELECT {keys}, {figures} FROM ({rows}) AS facts ({selected}) GROUP BY {keys}").format(
         keys=identifiers(keys),
-        figures=SQL(", ").join(map(SQL, sums.values())),
+        figures=SQL(", ").join(map(SQL, figures)),
         rows=SQL(rows[0]),
         selected=identifiers((*keys, *columns)),
     )
-    found = fetch(shell, list(rows[1]))
-    return Numbers({row[: len(keys)]: dict(zip(sums, row[len(keys) :], strict=True)) for row in found})
+    return shell.as_string(), rows[1]
+
+
+def together(parts: Iterable[Statement]) -> Statement:
+    """The rows of all parts."""
+    given = list(parts)
+    return " UNION ALL ".join(sql for sql, _ in given), tuple(value for _, own in given for value in own)
 
 
 def different(query: Query, rows: Statement) -> Statement:
@@ -188,11 +192,6 @@ def in_order(query: Query, parts: list[Statement], names: Sequence[str] = ()) ->
         rows=SQL(" UNION ALL ").join(ordered.format(rows=SQL(sql), **places) for sql, _ in parts), **places
     )
     return shell.as_string(), tuple(value for _, own in parts for value in own)
-
-
-_FACTS = "WITH facts ({selected}) AS ({facts}) "
-_GROUPS = "SELECT FALSE, {named}{figures} FROM facts GROUP BY {keys} UNION ALL "
-_OVERALL = "SELECT TRUE, {empty}{figures} FROM (SELECT DISTINCT {record} FROM facts) AS each"
 
 
 def identifiers(columns: Iterable[str]) -> Composed:

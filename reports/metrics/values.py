@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import BigIntegerField, BooleanField, Case, DateField, F, Q, TextField, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Cast, Coalesce
 
 from reports.metrics.dimensions import Kind
 from reports.metrics.query import Range
@@ -41,8 +41,9 @@ def testing_type(path: str, test_id: str) -> Case:
     )
 
 
+#: With its type: where rows are made different, or put together with others, PostgreSQL would take it for text.
 NOTHING = {
-    Kind.NUMBER: Value(None, output_field=BigIntegerField()),
-    Kind.FLAG: Value(None, output_field=BooleanField()),
-    Kind.PERIOD: Value(None, output_field=DateField()),
+    Kind.NUMBER: Cast(Value(None), BigIntegerField()),
+    Kind.FLAG: Cast(Value(None), BooleanField()),
+    Kind.PERIOD: Cast(Value(None), DateField()),
 }
