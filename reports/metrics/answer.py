@@ -50,10 +50,11 @@ class Answer:
 
 def answer(query: Query, access: Access | None) -> Answer:
     """What the data says to a question, of the customers the caller may see (None: of all)."""
-    before = query.previous if query.compare and not query.kept_times else None
+    whole = replace(query, limit=None)
+    before = whole.previous if query.compare and not query.kept_times else None
     has_past = before is not None and not query.times
     # What has a past only is a row as well, so that the first rows are known when all are.
-    asked = replace(query, limit=None) if has_past else query
+    asked = whole if has_past else query
     with one_moment():
         facts = Facts(asked, access)
         numbers = count(asked, facts)

@@ -93,6 +93,8 @@ def _tests(query: Query, facts: Facts) -> Numbers:
         return _pairs(query, facts, ())
     if facts.takes_all_bugs:
         return _by_feature(query, facts, ())
+    if _can_be_together(query, facts):
+        return _together(query, facts, ())
     parts = [_selected(query, each, "id") for each in _rows_of_tests(facts)]
     parts.append(_selected(query, facts.bugs().filter(test__isnull=False), "test_id"))
     return _different(Source.TESTS, query, facts, parts)
@@ -155,7 +157,8 @@ def _together(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
     """
     keys = KEYS[: len(query.dimensions)]
     bugs = facts.bugs().values(*keys, counted=F("test_id")).annotate(**{name: _aggregate(name) for name in names})
-    parts = [statement_of(bugs.values_list(*keys, "counted", *names))]
+    per_test = bugs.values_list(*keys, "counted", *names)
+    parts = [statement_of(per_test if names else per_test.distinct())]
     if facts.admits_bare_tests:
         bare = facts.bare_tests(features=facts.about_features).annotate(counted=F("id"), **_zeros(names))
         parts.append(statement_of(bare.values_list(*keys, "counted", *names).distinct()))
@@ -176,7 +179,8 @@ def _tests_and_sums(query: Query, rows: Statement, names: tuple[str, ...]) -> Nu
 
 
 def _sums_of(names: Iterable[str]) -> list[str]:
-    return [f"COALESCE(sum({name}), 0)::bigint" for name in names]
+    # Of bigint the sum would be numeric, which is slow; these are numbers of one test each.
+    return [f"COALESCE(sum({name}::integer), 0)" for name in names]
 
 
 def _zeros(names: Iterable[str]) -> dict[str, Cast]:
@@ -194,9 +198,12 @@ def _in_one(query: Query, facts: Facts) -> Counter | None:
         return partial(_pairs, names=names)
     if facts.takes_all_bugs and query.dimensions:
         return partial(_by_feature if facts.about_features else _by_test, names=names)
-    if not query.dimensions or facts.sets.subjects or (facts.about_features and FEATURE not in query.grouped):
-        return None
-    return partial(_together, names=names)
+    return partial(_together, names=names) if _can_be_together(query, facts) else None
+
+
+def _can_be_together(query: Query, facts: Facts) -> bool:
+    by_feature = FEATURE in query.grouped or not facts.about_features
+    return bool(query.dimensions) and by_feature and not facts.sets.subjects
 
 
 def _rows_of_tests(facts: Facts) -> list[Rows]:

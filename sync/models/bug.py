@@ -59,17 +59,16 @@ class Bug(Synced):
             models.Index(fields=["reported_at", "id"], name="bug_by_date"),
             # For what is rare: walking by date until enough of it is met would read nearly every bug.
             models.Index(fields=["status", "severity", "rejection_reason", "known"], name="bug_by_outcome"),
-            # Figures read every bug, and this is a tenth of the table (reports.metrics). By feature as well, so that
-            # those of a test are each met once by the way.
+            # Figures read every bug, and this is a tenth of the table (reports.metrics). By feature and author as well,
+            # so that those of a test are each met once by the way.
             models.Index(
-                fields=["test", "feature"],
+                fields=["test", "feature", "author"],
                 include=[
                     "id",
                     "status",
                     "severity",
                     "known",
                     "rejection_reason",
-                    "author",
                     "reported_at",
                     "missing_since",
                     "device_set",

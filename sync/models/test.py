@@ -114,7 +114,7 @@ class TestFeature(models.Model):
 
     class Meta:
         ordering = ("test", "id")
-        indexes = (models.Index(fields=["test"], include=["feature", "missing_since"], name="testfeature_figures"),)
+        indexes = (models.Index(fields=["test", "feature"], include=["missing_since"], name="testfeature_figures"),)
 
     def __str__(self) -> str:
         return self.title or f"Test feature {self.pk}"
