@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from ninja import Field, Schema
 from pydantic import AfterValidator, ConfigDict, StrictBool, StrictInt, WithJsonSchema
@@ -78,10 +78,14 @@ class AnalyticsCell(Document):
     last_day: date | None
 
 
+#: A count stays the whole number it is; of ``float`` alone pydantic would make 5.0.
+Figures: TypeAlias = dict[str, int | float | None]
+
+
 class AnalyticsRow(Document):
     cells: list[AnalyticsCell]
-    values: dict[str, float | None] = Field(description="By measure; null where there is nothing to say.")
-    previous: dict[str, float | None] | None = Field(
+    values: Figures = Field(description="By measure: counts are integers; null where there is nothing to say.")
+    previous: Figures | None = Field(
         description="In the period before; null unless compared, and always by week, month, quarter or year."
     )
 
@@ -89,8 +93,8 @@ class AnalyticsRow(Document):
 class AnalyticsAnswer(Aged):
     rows: list[AnalyticsRow]
     groups: int = Field(description="How many rows there are without `limit`.")
-    totals: dict[str, float | None] = Field(description="Every record counted once, whatever groups it is in.")
-    previous_totals: dict[str, float | None] | None = Field(
+    totals: Figures = Field(description="Every record counted once, whatever groups it is in.")
+    previous_totals: Figures | None = Field(
         description="Of the period before; null unless compared, and with a filter by week, month, quarter or year."
     )
     period: str = Field(examples=["2026-01-01 to 2026-03-31", "all time"])

@@ -71,8 +71,8 @@ class QualityTally(Document):
 class QualityChanges(Document):
     """Each figure minus what it was in the period before; null for a rate that was or is unknown."""
 
-    tests: float | None
-    bugs: float | None
+    tests: int
+    bugs: int
     bugs_per_test: float | None
     overall_acceptance: float | None
     active_acceptance: float | None

@@ -8,7 +8,7 @@ from django.test import Client
 from reports import catalogue
 from reports.metrics import DIMENSIONS, MEASURES, Query, answer
 from reports.schemas.analytics import AnalyticsAnswer, AnalyticsCapabilities
-from tests.factories import BugFactory, TestFactory
+from tests.factories import BugFactory, CustomReportFactory, TestFactory
 from tests.reports import small_world
 from tests.reports.world import everything
 from tests.sync.api.calling import V1, as_published, reader
@@ -33,6 +33,22 @@ def test_api_report_and_cube_give_the_same_figures() -> None:
     asked = {"measure": question["measures"], "dimension": question["dimensions"], "period": "2025"}
     (table,) = catalogue.find(everything(), "metrics").run(everything(), asked).tables
     assert [list(row[2:]) for row in table.rows] == [list(row["values"].values()) for row in told["rows"]]
+
+
+def test_counts_are_integers_and_rates_and_averages_numbers_or_null() -> None:
+    bug = BugFactory.create(severity="custom", status="rejected")
+    CustomReportFactory.create(bug=bug, data=[{"key": "Rating", "value": "4"}])
+    numbers = {"bugs_per_test": float, "rejection": float, "auto_acceptance": type(None), "report_sum:Rating": float}
+    kinds = dict.fromkeys(("tests", "bugs", "severity_score", "report_values:Rating"), int) | numbers
+    body = {"measures": list(kinds), "dimensions": ["severity"], "since": "2026-Q1", "until": "2026-Q1"}
+    told = as_published(ask(reader(), **body, compare=True), AnalyticsAnswer)
+    for figures in (told["rows"][0]["values"], told["totals"]):
+        assert {name: type(value) for name, value in figures.items()} == kinds
+    counts = [name for name, kind in kinds.items() if kind is int]
+    for figures in (told["rows"][0]["previous"], told["previous_totals"]):
+        assert [(name, type(figures[name])) for name in counts] == [(name, int) for name in counts]
+    values = AnalyticsAnswer.model_json_schema()["properties"]["totals"]["additionalProperties"]
+    assert [each["type"] for each in values["anyOf"]] == ["integer", "number", "null"]
 
 
 def test_the_period_before_comes_along_where_it_is_asked_for() -> None:

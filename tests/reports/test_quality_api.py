@@ -74,6 +74,13 @@ def test_the_tests_can_be_left_out_and_the_figures_stay() -> None:
     assert (told["tests"], told["total"]["tests"]) == (None, 1)
 
 
+def test_changes_of_counts_are_integers() -> None:
+    bug = BugFactory.create()
+    told = report(reader(), product_id=bug.product_id, since="2026-Q1", until="2026-Q1")["total"]["changes"]
+    assert [(name, type(told[name])) for name in ("tests", "bugs")] == [("tests", int), ("bugs", int)]
+    assert (told["tests"], told["bugs"], told["bugs_per_test"]) == (1, 1, None)
+
+
 def test_the_end_of_last_quarter_is_its_last_day() -> None:
     test = TestFactory.create()
     told = report(reader(), product_id=test.product_id, since="2026-Q1", until="2026-Q1")["question"]
