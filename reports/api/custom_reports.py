@@ -47,8 +47,8 @@ CUSTOM_REPORTS = Listing(
         "bug_id": "bug_id",
         "title": "bug__title",
         "test_id": Coalesce("bug__test_id", "bug__mentioned_test_id"),
-        "product_id": "bug__product_id",
-        "product": "bug__product__name",
+        "product_id": custom.PRODUCT_ID,
+        "product": custom.PRODUCT_NAME,
         "customer": "bug__product__customer__name",
         "tester_id": "bug__author_id",
         "tester": "bug__author__username",
@@ -68,7 +68,8 @@ CUSTOM_REPORTS = Listing(
 def list_custom_reports(request: Request, query: Query[CustomReportQuery]) -> Answer:
     """Custom reports, the last reported first, each with its fields as TestIO sent them.
 
-    Those of bugs, tests and products that TestIO has no more are left out.
+    Each is of the product of its bug's test, and of the bug's own where that test was not read yet. Those of bugs,
+    tests and products that TestIO has no more are left out.
     """
     scope = products_in_scope(request.access, query.customer, query.product_id)
     rows = custom.present(request.access).filter(params.between("bug__reported_at", query.since, query.until))
@@ -76,7 +77,7 @@ def list_custom_reports(request: Request, query: Query[CustomReportQuery]) -> An
         rows = rows.filter(Q(bug__test_id__in=query.test_id) | Q(bug__mentioned_test_id__in=query.test_id))
     rows = params.narrowed(
         rows,
-        bug__product_id__in=query.product_id,
+        of_product__in=query.product_id,
         bug__product__customer_id=params.customer_id(request.access, query.customer),
         bug_id__in=query.bug_id,
         bug__author_id__in=query.tester_id,

@@ -46,7 +46,7 @@ _COLUMNS = (
     Column("configuration_id", "Form", width=10),
 )
 _SOURCES = (
-    "bug_id", "bug__title", "bug__status", "bug__product__customer__name", "bug__product__name",
+    "bug_id", "bug__title", "bug__status", "bug__product__customer__name", custom.PRODUCT_NAME,
     Coalesce("bug__test_id", "bug__mentioned_test_id"),
     "bug__author__username", "bug__reported_at", "configuration_id", "data", "plain_text_interactions",
 )  # fmt: skip

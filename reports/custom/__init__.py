@@ -4,13 +4,15 @@
 """
 
 from reports.custom.answers import NONE
-from reports.custom.chosen import chosen, present
+from reports.custom.chosen import PRODUCT_ID, PRODUCT_NAME, chosen, present
 from reports.custom.fields import Bucket, FieldKind, FieldSummary
 from reports.custom.summary import MOST_GROUPINGS, TEST, CustomSummary, Group, UnknownField, summarise
 
 __all__ = [
     "MOST_GROUPINGS",
     "NONE",
+    "PRODUCT_ID",
+    "PRODUCT_NAME",
     "TEST",
     "Bucket",
     "CustomSummary",

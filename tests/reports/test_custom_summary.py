@@ -72,6 +72,32 @@ def test_what_testio_has_no_more_is_in_no_summary_list_or_report_and_the_cube_wi
 
 
 @pytest.mark.django_db
+def test_a_form_counts_for_the_product_of_its_test_as_in_the_cube_also_where_its_bug_names_another_product() -> None:
+    test = TestFactory.create()
+    other = ProductFactory.create(customer=test.product.customer)
+    filed_for(BugFactory.create(test=test, product=other), 4)
+    filed_for(BugFactory.create(test=TestFactory.create(product=other)), 2)
+    filed_for(BugFactory.create(test=None, product=other), 3)
+    client, address = reader(), f"{V1}/custom-reports"
+    for product, figures in ((test.product, [1, 4.0]), (other, [2, 2.5])):
+        asked = {"product_id": product.pk}
+        told = as_published(client.get(f"{address}/summary", asked), CustomReportSummary)
+        kept: dict[str, tuple[str | int, ...]] = {"test_status": (ANY,), "product": (product.pk,)}
+        cube = answer(Query(("report_values:stars", "report_average:stars"), filters=kept), None).totals
+        assert [told["reports"], field(told)["average"]] == list(cube.values()) == figures
+        listed = as_published(client.get(address, asked), CustomReportPage)["custom_reports"]
+        assert [(each["product_id"], each["product"]) for each in listed] == [(product.pk, product.name)] * told[
+            "reports"
+        ]
+        one_by_one, summed = (
+            rows(catalogue.find(everything(), name).run(everything(), {"product_id": [product.pk]}))
+            for name in ("custom-reports", "custom-report-summary")
+        )
+        assert [each["product"] for each in one_by_one] == [product.name] * told["reports"]
+        assert [each["reports"] for each in summed] == [told["reports"]]
+
+
+@pytest.mark.django_db
 def test_missing_answers_are_a_group_called_none() -> None:
     test = TestFactory.create()
     filed(test, "Violation", "Violation", None, key="kind")
