@@ -22,7 +22,7 @@ from problematic.models import (
     ProblematicMapping,
     TriageEntry,
 )
-from sync.pasted_ids import BIGINT_MAX, read_one
+from sync.pasted_ids import BIGINT_MAX, read_one, words
 
 By = User | AnonymousUser | None
 
@@ -57,18 +57,17 @@ class Mapped:
 
 
 def read_test_ids(text: str) -> list[int]:
-    """Test ids from text as people paste it: separated by spaces, commas, semicolons or lines; ``#78``, ``T-90`` and
-    addresses of tests are read too.
+    """Test ids from text as people paste it: separated by spaces, commas, semicolons or lines; ``#78``, ``T-90``,
+    addresses of tests, and JSON are read too.
 
     Raises ``TriageRefused`` naming what is no test id.
     """
-    words = text.replace(",", " ").replace(";", " ").split()
-    ids = [_test_id(word) for word in words]
-    odd = [word.lstrip("#") for word, test_id in zip(words, ids, strict=True) if not test_id]
+    ids = {word: _test_id(word) for word in words(text)}
+    odd = [word.lstrip("#") for word, test_id in ids.items() if not test_id]
     if odd or not ids:
         what = ", ".join(odd[:5]) or "Nothing"
         raise BadTestIds(f"{what} is no test id. Give numbers, separated by spaces, commas or lines.")
-    return list(dict.fromkeys(filter(None, ids)))
+    return list(dict.fromkeys(filter(None, ids.values())))
 
 
 def _test_id(word: str) -> int | None:

@@ -1,6 +1,7 @@
-"""Ids as people paste them: ``12, 34;56 #78 T-90 https://…/tests/123 evt_0123456789ab``."""
+"""Ids as people paste them: ``12, 34;56 #78 T-90 https://…/tests/123 evt_0123456789ab``, also as JSON or in quotes."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 BIGINT_MAX = 2**63 - 1
@@ -12,6 +13,8 @@ _KINDS = {
     "p": "product", "product": "product", "products": "product",
 }  # fmt: skip
 _BETWEEN = re.compile(r"[\s,;]+")
+#: What JSON, a program or an office puts around ids. Inside a word, such as an address, it is part of that.
+_AROUND = "[]\"'“”‘’"
 _LETTERED = re.compile(r"(?:([tbfp])-)?#*([0-9]+)", re.IGNORECASE)
 _IN_ADDRESS = re.compile(r"/([a-z_]+)/(?:([0-9]+)|((?:[a-z]{3}_)?[0-9a-f][0-9a-f-]{7,35}))(?![^/?#])", re.IGNORECASE)
 _BEGINNING = re.compile(r"([a-z]{3}_)?([0-9a-f][0-9a-f-]{0,35})", re.IGNORECASE)
@@ -30,10 +33,15 @@ class Pasted:
 
 def read(text: str) -> list[Pasted] | None:
     """Each id once, in order; None when something else is among them, or nothing at all."""
-    found = [read_one(word) for word in _BETWEEN.split(text.strip()) if word]
+    found = [read_one(word) for word in words(text)]
     if not found or any(each is None for each in found):
         return None
     return list({(each.kind, each.number, each.digits): each for each in found if each}.values())
+
+
+def words(text: str) -> Iterator[str]:
+    """What may be an id each, without what stands between and around them: ``["12", 34]`` are ``12`` and ``34``."""
+    return filter(None, (word.strip(_AROUND) for word in _BETWEEN.split(text)))
 
 
 def read_one(word: str) -> Pasted | None:

@@ -345,7 +345,7 @@ def test_pasted_ids_may_be_separated_by_blanks_commas_and_lines(desk: Client) ->
     ProblematicMappingFactory.create(event=event, test_id=8)
     ProblematicMappingFactory.create(event=event, test_id=9, state=MappingState.DEAD)
     message = "success: Mapped: 5, 6, 7. Queued again: 9. Mapped before: 8."
-    assert send(desk, page(event, "map"), test_ids="5, 6\r\n#7;5 8\t9") == [message]
+    assert send(desk, page(event, "map"), test_ids='5, 6\r\n#7;5 ["8"]\t9') == [message]
     assert mapped(event) == dict.fromkeys((5, 6, 7, 8, 9), "queued")
     assert log() == [("maria", event.public_id, "Mapped 5, 6, 7. Queued 9 again.")]
 

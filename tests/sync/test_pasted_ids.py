@@ -47,6 +47,28 @@ def test_anything_else_is_no_list_of_ids(text: str) -> None:
     assert read(text) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[123, 456]", "[123,456]", '["123", "456"]', "[\n  123,\n  456\n]", '"123", "456"', '"123","456"',
+        "'123' '456'", "“123”, ‘456’", '["#123", "456"', '"123, 456"',
+    ],
+)  # fmt: skip
+def test_ids_may_be_json_or_in_quotes(text: str) -> None:
+    assert seen(text) == [("", 123, ""), ("", 456, "")]
+
+
+def test_quotes_and_brackets_are_no_part_of_an_id_and_stay_part_of_an_address() -> None:
+    assert read('["T-90"]') == [Pasted("T-90", "test", 90)]
+    assert seen("\"https://example.org/tests/123?kinds[]=1&name='x'\"") == [("test", 123, "")]
+    assert seen('["run_0a1b2c3d4e5f"]') == [("", None, "0a1b2c3d4e5f")]
+
+
+@pytest.mark.parametrize("text", ["[]", '""', "[ ]", '"', '"12 monkeys"', "1'2", "[1][2]", '{"id": 12}', "12 = 13"])
+def test_what_is_no_list_of_ids_does_not_become_one_by_brackets_or_quotes(text: str) -> None:
+    assert read(text) is None
+
+
 def test_each_id_is_taken_once() -> None:
     assert seen("5 5 #5 T-5") == [("", 5, ""), ("test", 5, "")]
 

@@ -15,6 +15,7 @@ from sync import starting
 from sync.access import Access
 from sync.dates import UnreadableDate, read_day
 from sync.models import Customer, SyncEvent
+from sync.pasted_ids import words
 from sync.pipeline import SyncImpossible, SyncOptions
 
 #: More products than these are not offered one by one; their ids are pasted.
@@ -137,9 +138,9 @@ def _customer(customers: Sequence[Customer], name: str) -> Customer | None:
 
 
 def _ids(pasted: str, faults: dict[str, str]) -> frozenset[int]:
-    """Ids as people paste them: with blanks, commas or lines between, with a "#", as the address of a product."""
-    words = re.split(r"[\s,;]+", pasted)
-    found = {word: _ID.fullmatch(word) for word in words if word}
+    """Ids as people paste them: with blanks, commas or lines between, with a "#", as JSON, as the address of a
+    product."""
+    found = {word: _ID.fullmatch(word) for word in words(pasted)}
     if odd := [word for word, match in found.items() if match is None]:
         faults["ids"] = f"{', '.join(odd[:5])[:100]} is no product id: ids are numbers, with blanks or commas between."
     ids = frozenset(int(match[1]) for match in found.values() if match)

@@ -40,6 +40,16 @@ def test_a_number_finds_bugs_and_the_bugs_of_a_test_and_a_letter_says_which(admi
     assert found(admin_client, Bug, f"B-{of_test.test_id}") == (set(), f"Not found: B-{of_test.test_id}.")
 
 
+def test_bugs_are_found_by_ids_pasted_as_json_or_in_quotes(admin_client: Client) -> None:
+    first, second, _ = BugFactory.create_batch(3)
+    for text in (
+        f"[{first.pk}, {second.pk}, 7]",
+        f'"{first.pk}", "{second.pk}", "7"',
+        f"'{first.pk}' '{second.pk}' '7'",
+    ):
+        assert found(admin_client, Bug, text) == ({first.pk, second.pk}, "Not found: 7."), text
+
+
 def test_runs_are_found_by_public_ids_and_addresses(admin_client: Client) -> None:
     first = SyncEventFactory.create(event_id=UUID("a1000000-0000-4000-8000-000000000000"))
     second = SyncEventFactory.create(event_id=UUID("b2000000-0000-4000-8000-000000000000"))

@@ -173,7 +173,7 @@ def test_the_plan_says_what_would_be_done_and_its_button_starts_exactly_that(ops
     assert (TOKEN in page, SyncEvent.objects.exists()) == (False, False)
 
 
-@pytest.mark.parametrize("pasted", ["12 15", "#12,\n15", "12;15", "https://acme.test.io/products/12 15/"])
+@pytest.mark.parametrize("pasted", ["12 15", "#12,\n15", "12;15", '["12", 15]', "https://acme.test.io/products/12 15/"])
 def test_ids_are_understood_as_people_paste_them(ops: Client, acme: Customer, pasted: str) -> None:
     for pk in (12, 15, 18):
         ProductFactory.create(pk=pk, customer=acme)
