@@ -12,8 +12,7 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -29,6 +28,7 @@ from reports.exports import Format
 from reports.models import ReportRun, SavedReport, exports_folder
 from sync.access import Access
 from sync.api.snapshot import snapshot
+from sync.heartbeat import Heartbeat
 from sync.leases import lock_timeout
 from sync.models.process import this_process
 
@@ -37,8 +37,6 @@ log = logging.getLogger(__name__)
 #: One user's at once: each reads much and takes a thread of the site.
 MOST_AT_ONCE = 3
 
-#: Seconds between two signs of life, which are also how far it is.
-_PULSE = 1.0
 #: What no row knows is removed after so many seconds: until then its row may still be about to say so.
 _ORPHANED_AFTER = 24 * 3600
 _DRAFT = ".draft-"
@@ -225,16 +223,16 @@ def _remove_orphans() -> None:
             path.unlink(missing_ok=True)
 
 
-class _Pulse:
-    """Stores how far a run is, from a thread of its own, for as long as the block lasts.
+class _Pulse(Heartbeat):
+    """Stores how far a run is, for as long as the block lasts, and notices when the run is deleted.
 
     What is read in the block is read inside one transaction, where nothing can be stored.
     """
 
     def __init__(self, run: ReportRun) -> None:
-        self._run = run
-        self._ends, self._deleted = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._beat, name=f"pulse-{run}", daemon=True)
+        super().__init__(f"report {run}", look=self._store)
+        self._report = run
+        self._deleted = threading.Event()
         self.rows = 0
         self.expected: int | None = None
 
@@ -244,28 +242,7 @@ class _Pulse:
         if self._deleted.is_set():
             raise _Deleted
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ends.set()
-        self._thread.join()
-
-    def _beat(self) -> None:
-        try:
-            while not self._ends.wait(_PULSE):
-                self._store()
-        finally:
-            connection.close()
-
     def _store(self) -> None:
         so_far = {"rows_written": self.rows, "rows_expected": self.expected, "heartbeat_at": Now()}
-        try:
-            if not _running(self._run).update(**so_far):
-                self._deleted.set()
-        except (OperationalError, InterfaceError) as error:
-            log.warning("The progress of report %s could not be stored and is tried again: %s", self._run, error)
-            connection.close()
+        if not _running(self._report).update(**so_far):
+            self._deleted.set()

@@ -163,4 +163,7 @@ def made(access: Access, **values: Any) -> ReportRun:
 @pytest.fixture(autouse=True)
 def no_writer_left() -> Iterator[None]:
     yield
-    wait_until(lambda: not any(each.name.startswith(("report-", "pulse-")) for each in threading.enumerate()), "quiet")
+    wait_until(
+        lambda: not any(each.name.startswith(("report-", "heartbeat of report")) for each in threading.enumerate()),
+        "quiet",
+    )
