@@ -1,5 +1,7 @@
 """A bug's page: what was reported, on what, and what became of it."""
 
+from collections.abc import Iterator
+
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -7,6 +9,7 @@ from django.utils import timezone
 from reports.pages import access, cells, frame, words
 from reports.pages.frame import Crumb
 from reports.pages.links import admin_row
+from reports.pages.tables import Cell
 from sync import freshness
 from sync.access import Request, seen
 from sync.models import Bug, CustomReport
@@ -34,7 +37,8 @@ def bug(request: Request, bug_id: int) -> HttpResponse:
         above=_above(row),
         freshness=freshness.of(row.product, "bugs"),
         bug=row,
-        badges=[cells.severity(row.severity), cells.bug_status(row.status)],
+        badges=list(_badges(row)),
+        facts=_facts(row),
         devices=row.devices.all(),
         report=_report(row),
         product_name=cells.product_name(row.product),
@@ -42,7 +46,6 @@ def bug(request: Request, bug_id: int) -> HttpResponse:
         feature=_feature(row),
         tester=row.author.username if row.author else words.NONE,
         reported_at=when(row.reported_at) if row.reported_at else words.NONE,
-        reported=words.ago(row.reported_at, timezone.now()) if row.reported_at else "",
         admin_url=admin_row(who, row),
     )
 
@@ -54,6 +57,20 @@ def _above(row: Bug) -> list[Crumb]:
         title = cells.title(row.test.title, f"Test {row.test.pk}", 40)
         crumbs.append(Crumb(title, reverse("reports:test", args=[row.test.pk])))
     return crumbs
+
+
+def _badges(row: Bug) -> Iterator[Cell]:
+    yield cells.severity(row.severity)
+    yield cells.bug_status(row.status)
+    if row.known:
+        yield Cell("known", is_badge=True)
+    if row.missing_since:
+        yield cells.GONE
+
+
+def _facts(row: Bug) -> str:
+    reported = f"reported {words.ago(row.reported_at, timezone.now())}" if row.reported_at else ""
+    return ", ".join(filter(None, (f"Bug {row.pk}", reported)))
 
 
 def _feature(row: Bug) -> str:

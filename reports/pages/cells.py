@@ -23,6 +23,9 @@ _TESTS = {"running": "info", "locked": "warn", "archived": "good"}
 _BUGS = {"accepted": "good", "auto_accepted": "good", "rejected": "bad", "forwarded": "info"}
 _SEVERITIES = {"critical": "bad", "high": "warn"}
 
+#: Of a record that has ``missing_since``.
+GONE = Cell("no longer in TestIO", tone="warn", is_badge=True)
+
 
 def badge(word: str, tones: Mapping[str, str], stored: str) -> Cell:
     return Cell(words.spaced(word), tone=tones.get(stored, ""), is_badge=bool(word))

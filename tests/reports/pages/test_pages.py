@@ -1,5 +1,6 @@
 """Every page: with data and without, for its own people only, at a constant price, with odd texts inert."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,9 @@ from django.utils import timezone
 from reports import periods, standings
 from reports.metrics.answer import answer
 from reports.metrics.query import Query, Range
+from reports.pages import words
 from reports.standings import NOW, Question
+from sync import wording
 from sync.models import Bug, Customer
 from tests.factories import BugFactory, CustomerFactory, TestFactory
 from tests.reports.pages.scenes import Scene, stage
@@ -95,6 +98,18 @@ def test_a_bug_of_which_nothing_is_known_has_a_page(reader: Client, scene: Scene
     )
     page = _shown(reader, f"/bugs/{bug.pk}/")
     assert (f"<h1>Bug {bug.pk}</h1>" in page, "7, not read from TestIO yet" in page, "(none)" in page) == (True,) * 3
+
+
+def test_what_is_known_of_a_record_stands_under_its_title(reader: Client) -> None:
+    bug = BugFactory.create(known=True, missing_since=timezone.now(), reported_at=timezone.now() - timedelta(days=2))
+    bug.product.missing_since = timezone.now()
+    bug.product.save()
+    page = _shown(reader, f"/bugs/{bug.pk}/")
+    badges = re.findall(r'class="badge[^"]*"><span>([^<]*)<', page.partition("head__line")[2].partition("</header>")[0])
+    assert badges == [bug.severity, words.spaced(wording.shown_bug_status(bug.status)), "known", "no longer in TestIO"]
+    assert f"Bug {bug.pk}, reported 2\xa0days ago" in page
+    head = _shown(reader, f"/products/{bug.product_id}/").partition("head__line")[2].partition("</header>")[0]
+    assert ("no longer in TestIO" in head, "Stored record" in head, f"Product {bug.product_id}" in head) == (True,) * 3
 
 
 @pytest.mark.parametrize("address", ["/products/999/", "/tests/999/", "/bugs/999/", f"/bugs/{10**30}/"])
