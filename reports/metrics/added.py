@@ -1,13 +1,14 @@
-"""What its bugs add to a test, where all of them count whatever they are: put together per test (and feature) first.
+"""What its bugs add to a test, where all of them count whatever they are (``Facts.keeps_all_bugs``).
 
-An index has the bugs in this order, so that it takes no table in memory, and far fewer rows are left to be grouped by
-what the tests are. Each function selects the keys of ``facts`` and what its docstring says; None: nothing can be found.
+They are put together per test (and feature) first: an index has the bugs in this order, so that it takes no table in
+memory, and far fewer rows are left to be grouped by what the tests are. Each function selects the keys of ``facts`` and
+what its docstring says; None: nothing can be found.
 """
 
 from collections.abc import Mapping
 
 from django.db.models import Count, Sum
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 
 from reports.metrics.facts import KEYS, Facts
 from reports.metrics.query import Query
@@ -16,28 +17,33 @@ from reports.metrics.shell import Rows, Statement, identifiers, statement_of
 
 def features_of_bugs(query: Query, facts: Facts) -> Statement | None:
     """The feature."""
-    pairs = facts.bugs_of_tests().filter(feature__isnull=False).values_list("test_id", "feature_id").distinct()
-    return _joined(query, facts, pairs, ("feature",), ("feature",))
+    return _of_bugs(query, facts, "feature_id")
 
 
 def testers_of_bugs(query: Query, facts: Facts) -> Statement | None:
-    """The tester. Not by feature."""
-    pairs = facts.bugs_of_tests().filter(author__isnull=False).values_list("test_id", "author_id")
-    return _joined(query, facts, pairs, ("tester",), ("tester",))
+    """The tester."""
+    return _of_bugs(query, facts, "author_id")
+
+
+def _of_bugs(query: Query, facts: Facts, column: str) -> Statement | None:
+    bugs = facts.bugs_of_tests().filter(**{f"{column}__isnull": False})
+    pairs = bugs.values_list("test_id", *facts.keys_of_bugs, column)
+    # Of one test there are few different ones, and the index has them in order; not so where bugs tell groups apart.
+    return _joined(query, facts, pairs if facts.about_bugs else pairs.distinct(), ("counted",), ("counted",))
 
 
 def sums_of_bugs(query: Query, facts: Facts, aggregates: Mapping[str, Count | Sum]) -> Statement | None:
     """The test, and the aggregates of its bugs; without any, the test and its bugs' features, each once.
 
-    By feature only tests with bugs are there, else all: 0 is added by a test without.
+    By feature only tests with bugs are there, else all: 0 is added by a test without. Where ``takes_all_bugs``.
     """
-    by = ("test_id", "feature_id") if facts.about_features else ("test_id",)
+    by = ("test_id", *facts.keys_of_bugs)
     bugs = facts.bugs_of_tests()
     pairs = bugs.values(*by).annotate(**aggregates).values_list(*by, *aggregates)
     if not aggregates:
         pairs = bugs.values_list(*by).distinct()
-    columns = ("feature", *aggregates) if facts.about_features else (*aggregates,)
-    return _joined(query, facts, pairs, columns, ("test", *aggregates), all_tests=not facts.about_features)
+    names = tuple(aggregates)
+    return _joined(query, facts, pairs, names, ("test", *names), all_tests=not facts.about_features)
 
 
 def _joined(
@@ -49,20 +55,22 @@ def _joined(
     *,
     all_tests: bool = False,
 ) -> Statement | None:
-    """``pairs`` have a test and ``columns``."""
+    """``pairs`` have a test, ``keys_of_bugs`` and ``columns``."""
     keys = KEYS[: len(query.dimensions)]
     tests = statement_of(facts.tests().order_by("pk").values_list(*keys, "id"))
     of_tests = statement_of(pairs)
     if tests is None or of_tests is None:
         return None
-    named = ["feature" if name == "feature" else key for name, key in zip(query.dimensions, keys, strict=True)]
+    own = facts.keys_of_bugs
     shell = _JOINED.format(
         join=SQL("LEFT JOIN" if all_tests else "JOIN"),
-        selected=identifiers((*named, *selected)),
+        selected=SQL(", ").join(
+            [*(Identifier("pairs" if key in own else "tests", key) for key in keys), *map(Identifier, selected)]
+        ),
         tests=SQL(tests[0]),
         of_test=identifiers((*keys, "test")),
         pairs=SQL(of_tests[0]),
-        of_pair=identifiers(("of_test", *columns)),
+        of_pair=identifiers(("of_test", *own, *columns)),
     )
     return shell.as_string(), (*tests[1], *of_tests[1])
 

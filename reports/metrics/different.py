@@ -14,7 +14,7 @@ from reports.metrics.packing import Packing
 from reports.metrics.plans import HASHED, planned
 from reports.metrics.query import Query
 from reports.metrics.sets import COLUMNS, Member, Sets
-from reports.metrics.shell import Numbers, Overall, Statement, fetch, grouped, identifiers, read, together
+from reports.metrics.shell import Numbers, Overall, Statement, appended, fetch, grouped, identifiers, read
 
 #: What has been made different before.
 FACTS: Statement = ("SELECT * FROM facts", ())
@@ -27,7 +27,7 @@ def different_numbers(
 
     Each part selects the keys and ``counted``; NULL counts as nothing, but has its group.
     """
-    rows = packing.different(together(parts))
+    rows = packing.different(appended(parts))
     if total is None:
         overall = Overall(("packed",), rows, packing.overall())
         return read(query, packing.groups(FACTS), (name,), overall=overall)
@@ -77,7 +77,7 @@ def _overall(facts: Statement, record: Composed, overall: Composed, figures: Map
 
 def _different_rows(sets: Sets, parts: list[Statement], selected: tuple[str, ...]) -> tuple[Composed, list[Any]]:
     """The rows of all parts, none of them twice; with values where there are numbers of sets."""
-    sql, own = together(parts)
+    sql, own = appended(parts)
     values = list(own)
     if not sets.subjects:
         # UNION would do the same with a table for as many rows as it reads, which is slow to fill.

@@ -17,11 +17,9 @@ bug, tests without bugs are under ``(none)``; ``bugs`` by test platform are the 
 """
 
 from dataclasses import replace
-from datetime import UTC
 from typing import Any
 
 from django.db.models import (
-    DateField,
     Exists,
     F,
     FilteredRelation,
@@ -30,16 +28,14 @@ from django.db.models import (
     QuerySet,
     Subquery,
 )
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Cast, Coalesce, Trunc
+from django.db.models.functions import Coalesce
 
-from reports.metrics.dimensions import DIMENSIONS, Dimension, Kind, Subject
+from reports.metrics.dimensions import DIMENSIONS
 from reports.metrics.query import Query, Range, read_value
-from reports.metrics.roots import BUGS, COVERED, PAIRS, TESTS, Root, under
-from reports.metrics.sets import COLUMNS, Sets
-from reports.metrics.values import NO_SET, NO_TEXT, NOTHING, renamed, testing_type, within
-from reports.metrics.vocabulary import stored_words
-from sync import wording
+from reports.metrics.roots import BUGS, COVERED, PAIRS, TESTS, Root
+from reports.metrics.sets import Sets
+from reports.metrics.terms import Terms
+from reports.metrics.values import within
 from sync.access import Access, seen
 from sync.models import Bug, Feature, Product, Test
 
@@ -63,6 +59,7 @@ class Facts:
         self._products = _products(access)
         self.sets = Sets(query)
         self._of_bugs = [each for each in query.used if query.is_about_bugs(each)]
+        self._terms = Terms(query, self.sets, admits_bare_bugs=self.admits_bare_bugs)
 
     @property
     def are_pairs(self) -> bool:
@@ -81,28 +78,39 @@ class Facts:
     @property
     def takes_all_bugs(self) -> bool:
         """Whether nothing is asked of bugs, but to be grouped by feature, and each has a test."""
-        return not self.about_bugs and not self.admits_bare_bugs and FEATURE.name not in self.query.filters
+        return not self.about_bugs and self.keeps_all_bugs
+
+    @property
+    def keeps_all_bugs(self) -> bool:
+        """Whether all bugs of the tests count, in whatever groups, and each has a test."""
+        return not self.chooses_bugs and not self.admits_bare_bugs and FEATURE.name not in self.query.filters
+
+    @property
+    def keys_of_bugs(self) -> tuple[str, ...]:
+        """Those of ``KEYS`` that are of the bug, not of its test."""
+        named = zip(KEYS, self.query.grouped, strict=False)
+        return tuple(key for key, each in named if each is FEATURE or self.query.is_about_bugs(each))
 
     @property
     def about_bugs(self) -> bool:
         """Whether which tests count depends on their bugs."""
-        return bool(self._of_bugs) or self._bugs_in_range
+        return bool(self._of_bugs) or self.query.bugs_in_range
 
     @property
     def chooses_bugs(self) -> bool:
         """Whether some bugs of the tests are left out."""
-        return self._bugs_in_range or any(each.name in self.query.filters for each in self._of_bugs)
+        return self.query.bugs_in_range or any(each.name in self.query.filters for each in self._of_bugs)
 
     @property
     def admits_bare_tests(self) -> bool:
         """Whether tests without bugs can count."""
         filtered = (each for each in self._of_bugs if each.name in self.query.filters)
-        return not self._bugs_in_range and all(self._admits_none(each) for each in filtered)
+        return not self.query.bugs_in_range and all(self.query.admits_none(each) for each in filtered)
 
     @property
     def admits_bare_bugs(self) -> bool:
         """Whether bugs whose test was not read yet can count."""
-        if self.query.test_statuses is not None and not self._admits_none(_STATUS):
+        if self.query.test_statuses is not None and not self.query.admits_none(_STATUS):
             return False
         about_tests = (
             each
@@ -110,7 +118,7 @@ class Facts:
             if each.name in self.query.filters and not self.query.is_about_bugs(each)
             if each not in (FEATURE, _STATUS, DIMENSIONS["product"], DIMENSIONS["customer"])
         )
-        return not self._tests_in_range and all(self._admits_none(each) for each in about_tests)
+        return not self.query.tests_in_range and all(self.query.admits_none(each) for each in about_tests)
 
     def bugs(self) -> "QuerySet[Bug, Any]":
         rows = Bug.objects.filter(missing_since=None).order_by()
@@ -151,8 +159,10 @@ class Facts:
         return self._grouped(Feature.objects.filter(pk=one).order_by().annotate(of_feature=F("pk")), COVERED)
 
     def bugs_of_tests(self) -> "QuerySet[Bug, Any]":
-        """The bugs of all tests, also of such as do not count; where ``takes_all_bugs``."""
+        """The bugs of all tests, also of such as do not count, with ``keys_of_bugs``; where ``keeps_all_bugs``."""
+        named = dict(zip(KEYS, self.query.grouped, strict=False))
         rows = Bug.objects.filter(missing_since=None, test__isnull=False).order_by()
+        rows = rows.annotate(**{key: self._terms.value(named[key], BUGS) for key in self.keys_of_bugs})
         return rows.filter(test__in=self.tests().values("pk")) if self.is_narrowed else rows
 
     def unread_bugs(self) -> "QuerySet[Bug, Any]":
@@ -185,18 +195,18 @@ class Facts:
         """With the values grouped by, and only what the filters and the range keep."""
         for dimension in self.query.used:
             if dimension.name in self.query.filters and dimension is not _STATUS and not dimension.repeats:
-                rows = rows.filter(self._kept(dimension, root, self.query.filters[dimension.name]))
+                rows = rows.filter(self._terms.kept(dimension, root, self.query.filters[dimension.name]))
         for subject in {each.subject for each in self.query.used if each.repeats and each.name in self.query.filters}:
-            rows = rows.filter(self._kept_sets(subject, root))
+            rows = rows.filter(self._terms.kept_sets(subject, root))
         if self.query.test_statuses is not None:
-            rows = rows.filter(self._kept(_STATUS, root, self.query.test_statuses))
-        moment = self._moment(root)
+            rows = rows.filter(self._terms.kept(_STATUS, root, self.query.test_statuses))
+        moment = self._terms.moment(root)
         if self.query.range and moment is not None:
             rows = rows.filter(within(self.query.range, moment))
         return self._grouped(rows, root)
 
     def _grouped(self, rows: "QuerySet[Any, Any]", root: Root) -> "QuerySet[Any, Any]":
-        keys = {name: self._value(each, root) for name, each in zip(KEYS, self.query.grouped, strict=False)}
+        keys = {name: self._terms.value(each, root) for name, each in zip(KEYS, self.query.grouped, strict=False)}
         grouped: QuerySet[Any, Any] = rows.annotate(**keys)
         return grouped
 
@@ -204,105 +214,6 @@ class Facts:
     def is_narrowed(self) -> bool:
         """Whether maybe few tests are left."""
         return bool(self.query.filters or self.query.range) or self._products is not None
-
-    # -- values and filters
-
-    def _value(self, dimension: Dimension, root: Root) -> Combinable:
-        """The value of a dimension; '' (words, names) or NULL (else) means none."""
-        path = self._path(dimension, root)
-        if path is None and dimension.repeats:
-            return NO_SET
-        if path is None:
-            return NO_TEXT if dimension.kind in (Kind.WORD, Kind.NAME) else NOTHING[dimension.kind]
-        if dimension.name == "bug_status":
-            return renamed(path, "forwarded", wording.OPEN)
-        if dimension.name == "testing_type":
-            return testing_type(path, f"{root.test}id")
-        if dimension.repeats:
-            return Coalesce(path, NO_SET)
-        if dimension.name == "product" and root is BUGS and self.admits_bare_bugs:
-            return Coalesce(path, "product_id")
-        if dimension.name == "customer" and root is BUGS and self.admits_bare_bugs:
-            return Coalesce(path, "product__customer_id")
-        if dimension.kind is Kind.PERIOD:
-            return Cast(Trunc(path, dimension.path, tzinfo=UTC), DateField())
-        return Coalesce(path, NO_TEXT) if dimension.kind in (Kind.WORD, Kind.NAME) else F(path)
-
-    def _path(self, dimension: Dimension, root: Root) -> str | None:
-        """How to get to the value; None where there are no bugs to get to it by."""
-        if dimension.subject is Subject.MOMENT:
-            return self._moment(root)
-        if dimension.subject is Subject.TEST:
-            return root.test + dimension.path
-        if dimension.subject is Subject.FEATURE:
-            return root.feature
-        return self._path_of_set(dimension.subject, root) if dimension.repeats else under(root.bug, dimension.path)
-
-    def _path_of_set(self, subject: Subject, root: Root) -> str | None:
-        return under(root.test if subject is Subject.PLATFORM else root.bug, COLUMNS[subject])
-
-    def _kept_sets(self, subject: Subject, root: Root) -> Q:
-        """The condition that a row's set has a member that the filters keep."""
-        kept, path = self.sets.kept(subject), self._path_of_set(subject, root)
-        if path is None:
-            return Q() if 0 in kept else Q(pk__in=[])
-        condition = Q((f"{path}__in", kept))
-        return condition | Q((path, None)) if 0 in kept else condition
-
-    def _kept(self, dimension: Dimension, root: Root, values: tuple[Any, ...]) -> Q:
-        """The condition that a row has one of these values."""
-        path = self._path(dimension, root)
-        read = [read_value(dimension, value) for value in values]
-        named = [value for value in read if value is not None]
-        if path is None:
-            return Q() if None in read else Q(pk__in=[])
-        condition = Q(pk__in=[])
-        if named:
-            condition = self._named(dimension, path, named)
-        if None in read:
-            condition |= self._unnamed(dimension, path, root)
-        return condition
-
-    def _named(self, dimension: Dimension, path: str, values: list[Any]) -> Q:
-        if dimension.kind is Kind.PERIOD:
-            conditions = Q()
-            for period in values:
-                conditions |= within(Range(period.first, period.last), path)
-            return conditions
-        if dimension.kind is Kind.WORD:
-            values = [word for value in values for word in stored_words(dimension, value)]
-        if dimension.name in ("product", "customer") and path.startswith("test__") and self.admits_bare_bugs:
-            return Q((f"{path}__in", values)) | Q((f"{path.removeprefix('test__')}__in", values), test=None)
-        condition = Q((f"{path}__in", [value for value in values if value is not None]))
-        return condition | self._null_means(path) if None in values else condition
-
-    def _null_means(self, path: str) -> Q:
-        """The testing type null of a test: it is a test-case test."""
-        return Q((path, None)) & Q((path.replace("testing_type", "id__isnull"), False))
-
-    def _unnamed(self, dimension: Dimension, path: str, root: Root) -> Q:
-        if dimension.name == "testing_type":
-            return Q((path, "")) | Q((f"{root.test}id", None))
-        empty = Q((path, None))
-        return empty | Q((path, "")) if dimension.kind in (Kind.WORD, Kind.NAME) else empty
-
-    def _admits_none(self, dimension: Dimension) -> bool:
-        return any(read_value(dimension, value) is None for value in self.query.filters.get(dimension.name, ()))
-
-    # -- the moment
-
-    @property
-    def _bugs_in_range(self) -> bool:
-        return bool(self.query.range) and self.query.dated_by == "reported_at"
-
-    @property
-    def _tests_in_range(self) -> bool:
-        return bool(self.query.range) and self.query.dated_by == "end_at"
-
-    def _moment(self, root: Root) -> str | None:
-        if self.query.dated_by == "end_at":
-            return f"{root.test}end_at"
-        return None if root.bug is None else f"{root.bug}reported_at"
 
 
 def _products(access: Access | None) -> "QuerySet[Product, Any] | None":

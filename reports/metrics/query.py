@@ -182,6 +182,20 @@ class Query:
             return None
         return replace(self, range=Range(before.first, before.last), compare=False)
 
+    @property
+    def tests_in_range(self) -> bool:
+        """Whether days are asked for, of the tests' end."""
+        return bool(self.range) and self.dated_by == "end_at"
+
+    @property
+    def bugs_in_range(self) -> bool:
+        """Whether days are asked for, of the bugs' reporting."""
+        return bool(self.range) and self.dated_by == "reported_at"
+
+    def admits_none(self, dimension: Dimension) -> bool:
+        """Whether its filter keeps what has no value. Without a filter: False."""
+        return any(read_value(dimension, value) is None for value in self.filters.get(dimension.name, ()))
+
     def is_about_bugs(self, dimension: Dimension) -> bool:
         """Whether a dimension is the bug's own, so that a test has as many values as its bugs."""
         if dimension.subject is Subject.MOMENT:

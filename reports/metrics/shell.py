@@ -11,14 +11,15 @@ from typing import Any, TypeAlias
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from reports.metrics.dimensions import Subject
-from reports.metrics.facts import KEYS
+from reports.metrics.dimensions import Kind, Subject
+from reports.metrics.facts import KEYS, Facts
 from reports.metrics.first import first
 from reports.metrics.query import Query
 from reports.metrics.sets import Member, Sets
+from reports.metrics.values import NOTHING
 
 #: The values of a group as the database gives them.
 Raw: TypeAlias = tuple[Any, ...]
@@ -38,6 +39,11 @@ class Numbers:
     groups: Groups = field(default_factory=dict)
     total: dict[str, Any] = field(default_factory=dict)
     count: int | None = None
+
+    @classmethod
+    def nothing(cls, names: Iterable[str]) -> "Numbers":
+        """Without a group, and 0 in all."""
+        return cls(total=dict.fromkeys(names, 0))
 
     def add(self, other: "Numbers") -> None:
         """Both with all their groups."""
@@ -154,7 +160,7 @@ def grouped(query: Query, rows: Statement, columns: Sequence[str], figures: Iter
     return shell.as_string(), rows[1]
 
 
-def together(parts: Iterable[Statement]) -> Statement:
+def appended(parts: Iterable[Statement]) -> Statement:
     """The rows of all parts."""
     given = list(parts)
     return " UNION ALL ".join(sql for sql, _ in given), tuple(value for _, own in given for value in own)
@@ -196,6 +202,19 @@ def in_order(query: Query, parts: list[Statement], names: Sequence[str] = ()) ->
 
 def identifiers(columns: Iterable[str]) -> Composed:
     return SQL(", ").join(map(Identifier, columns))
+
+
+def selected(query: Query, rows: Rows, counted: str, names: Iterable[str] = ()) -> Statement | None:
+    """The keys, what is ``counted``, and ``names``, of these rows."""
+    keys = KEYS[: len(query.dimensions)]
+    return statement_of(rows.annotate(counted=F(counted)).values_list(*keys, "counted", *names))
+
+
+def empty_groups(query: Query, facts: Facts, *columns: str) -> list[Statement | None]:
+    """As ``selected``: nothing to count in the group of each test, where those are listed. By sets there are none."""
+    if not facts.lists_tests or facts.sets.subjects:
+        return []
+    return [selected(query, facts.tests().annotate(nothing=NOTHING[Kind.NUMBER]), "nothing", columns)]
 
 
 def statement_of(rows: Rows) -> Statement | None:
