@@ -17,19 +17,17 @@ from reports.metrics.shell import Rows, Statement, identifiers, statement_of
 
 def features_of_bugs(query: Query, facts: Facts) -> Statement | None:
     """The feature."""
-    return _of_bugs(query, facts, "feature_id")
+    pairs = (
+        facts.bugs_of_tests().filter(feature__isnull=False).values_list("test_id", *facts.keys_of_bugs, "feature_id")
+    )
+    # Of one test there are few, and the index has them in order; not so where what bugs are tells groups apart.
+    return _joined(query, facts, pairs if facts.about_bugs else pairs.distinct(), ("counted",), ("counted",))
 
 
 def testers_of_bugs(query: Query, facts: Facts) -> Statement | None:
     """The tester."""
-    return _of_bugs(query, facts, "author_id")
-
-
-def _of_bugs(query: Query, facts: Facts, column: str) -> Statement | None:
-    bugs = facts.bugs_of_tests().filter(**{f"{column}__isnull": False})
-    pairs = bugs.values_list("test_id", *facts.keys_of_bugs, column)
-    # Of one test there are few different ones, and the index has them in order; not so where bugs tell groups apart.
-    return _joined(query, facts, pairs if facts.about_bugs else pairs.distinct(), ("counted",), ("counted",))
+    pairs = facts.bugs_of_tests().filter(author__isnull=False).values_list("test_id", *facts.keys_of_bugs, "author_id")
+    return _joined(query, facts, pairs, ("counted",), ("counted",))
 
 
 def sums_of_bugs(query: Query, facts: Facts, aggregates: Mapping[str, Count | Sum]) -> Statement | None:
