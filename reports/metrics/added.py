@@ -25,9 +25,9 @@ def features_of_bugs(query: Query, facts: Facts) -> Statement | None:
 
 
 def testers_of_bugs(query: Query, facts: Facts) -> Statement | None:
-    """The tester."""
+    """The tester; with nobody in the groups of tests without a bug, where those are listed."""
     pairs = facts.bugs_of_tests().filter(author__isnull=False).values_list("test_id", *facts.keys_of_bugs, "author_id")
-    return _joined(query, facts, pairs, ("counted",), ("counted",))
+    return _joined(query, facts, pairs, ("counted",), ("counted",), all_tests=facts.lists_empty_groups)
 
 
 def sums_of_bugs(query: Query, facts: Facts, aggregates: Mapping[str, Count | Sum]) -> Statement | None:

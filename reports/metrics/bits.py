@@ -4,16 +4,16 @@ What is counted has many sets (a test those of all its bugs), and its group is e
 each device there is, joined with OR. Of strings of bits there are few, so that only those are taken apart.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Composable, Identifier
 
 from reports.metrics.dimensions import Subject
 from reports.metrics.facts import KEYS
 from reports.metrics.plans import LITTLE_MEMORY, planned
 from reports.metrics.query import Query
-from reports.metrics.sets import Sets
-from reports.metrics.shell import Numbers, Statement, fetch, filled, identifiers
+from reports.metrics.sets import Member, Sets
+from reports.metrics.shell import Numbers, Statement, appended, fetch, filled, identifiers, spread
 
 #: In one bigint, and none of them its sign. PostgreSQL hashes numbers, but must sort strings of bits to group by them.
 _BITS = 62
@@ -26,46 +26,93 @@ def different_by_members(
 
     The sets of another subject stay numbers.
     """
-    places, values = sets.places(subject), sets.values(subject)
-    members = sorted({member for some in values.values() for member in some})
-    if not parts or not members:
+    bits = _Bits(sets.values(subject))
+    if not parts or not bits.members:
         return Numbers(total={name: 0})
+    places = sets.places(subject)
     keys = KEYS[: len(query.dimensions)]
     others = [key for place, key in enumerate(keys) if place not in places]
-    words = [f"word{number}" for number in range(-(-len(members) // _BITS))]
+    rows, values = appended(parts)
     shell = SQL(_GROUPS + _TOTAL if overall else _GROUPS).format(
-        rows=SQL(" UNION ALL ").join(SQL(sql) for sql, _ in parts),
+        **bits.terms,
+        rows=SQL(rows),
         selected=identifiers((*keys, "counted")),
         number=Identifier(keys[places[0]]),
-        words=identifiers(words),
-        unions=SQL(", ").join(SQL("bit_or((%s::bigint[])[place]) AS {}").format(Identifier(word)) for word in words),
         others=SQL("").join(SQL("{}, ").format(Identifier(key)) for key in others),
         empty=SQL("NULL, ") * (len(others) + 1),
-        bits=SQL(", ").join([SQL("%s::bigint[]")] * len(words)),
-        members=identifiers((*(f"bit_of_{word}" for word in words), "member")),
-        hit=SQL(" | ").join(SQL("({} & {})").format(Identifier(word), Identifier(f"bit_of_{word}")) for word in words),
     )
-    numbers = sorted(values)
-    bits = {member: 1 << place for place, member in enumerate(members)}
-    masks = [sum(bits[member] for member in values[number]) for number in numbers]
-    given = [*_words(masks, len(words)), numbers, *(value for _, own in parts for value in own)]
     with planned(LITTLE_MEMORY):
-        rows = fetch(shell, [*given, *_words(bits.values(), len(words))])
+        found_rows = fetch(shell, [*bits.of_numbers, *values, *bits.of_members])
     found = Numbers()
-    for is_total, *cells, place, number in rows:
+    for is_total, *cells, place, number in found_rows:
         if is_total:
             found.total = {name: number}
         else:
             own = dict(zip(others, cells, strict=True))
-            key = filled(tuple(own.get(each) for each in keys), places, members[place - 1])
+            key = filled(tuple(own.get(each) for each in keys), places, bits.members[place - 1])
             found.groups[key] = {name: number}
     return found
 
 
-def _words(masks: Iterable[int], count: int) -> list[list[int]]:
-    """Each word of all of these strings of bits, the lowest first."""
-    strings = list(masks)
-    return [[bits >> number * _BITS & (1 << _BITS) - 1 for bits in strings] for number in range(count)]
+def tests_and_bugs_by_members(query: Query, sets: Sets, subject: Subject, rows: Statement) -> Numbers:
+    """Tests by the members of all their bugs' sets, and their bugs, out of one reading: for groups by nothing else.
+
+    ``rows`` have the keys, ``counted`` (the test) and the bug, NULL in a test without.
+    """
+    bits = _Bits(sets.values(subject))
+    places, keys = sets.places(subject), KEYS[: len(query.dimensions)]
+    shell = SQL(_TESTS_AND_BUGS).format(
+        **bits.terms,
+        rows=SQL(rows[0]),
+        selected=identifiers((*keys, "counted", "bug")),
+        number=Identifier(keys[places[0]]),
+    )
+    with planned(LITTLE_MEMORY):
+        found_rows = fetch(shell, [*bits.of_numbers, *rows[1], *bits.of_members])
+    of_sets = {(number,) * len(keys): {"total": found} for kind, number, found in found_rows if kind == "set"}
+    groups = spread(of_sets, sets, subject)
+    for kind, place, found in found_rows:
+        if kind == "member":
+            groups.setdefault(filled(keys, places, bits.members[place - 1]), {})["tests"] = found
+    return Numbers(groups, {"total": sum(each["total"] for each in of_sets.values())})
+
+
+class _Bits:
+    """A bit for each member there is; ``masks`` has those of each set's."""
+
+    def __init__(self, values: Mapping[int, list[Member]]) -> None:
+        self.members = sorted({member for some in values.values() for member in some})
+        self._bits = {member: 1 << place for place, member in enumerate(self.members)}
+        self._count = -(-len(self.members) // _BITS)
+        self._numbers = sorted(values)
+        self._masks = [sum(self._bits[member] for member in values[number]) for number in self._numbers]
+
+    @property
+    def terms(self) -> dict[str, Composable]:
+        words = [f"word{number}" for number in range(self._count)]
+        union, hit = SQL("bit_or((%s::bigint[])[place]) AS {}"), SQL("({} & {})")
+        return {
+            "words": identifiers(words),
+            "unions": SQL(", ").join(union.format(Identifier(word)) for word in words),
+            "bits": SQL(", ").join([SQL("%s::bigint[]")] * len(words)),
+            "members": identifiers((*(f"bit_of_{word}" for word in words), "member")),
+            "hit": SQL(" | ").join(hit.format(Identifier(word), Identifier(f"bit_of_{word}")) for word in words),
+        }
+
+    @property
+    def of_numbers(self) -> list[list[int]]:
+        """The values of ``unions``, and of the numbers that are looked up there."""
+        return [*self._words(self._masks), self._numbers]
+
+    @property
+    def of_members(self) -> list[list[int]]:
+        """The values of ``bits``."""
+        return self._words(self._bits.values())
+
+    def _words(self, masks: Iterable[int]) -> list[list[int]]:
+        """Each word of all of these strings of bits, the lowest first."""
+        strings = list(masks)
+        return [[bits >> number * _BITS & (1 << _BITS) - 1 for bits in strings] for number in range(self._count)]
 
 
 # The place of a number among all numbers, in order, is found by halving; a join would hash, and lose the rows' order.
@@ -78,3 +125,13 @@ _GROUPS = (
     "JOIN unnest({bits}) WITH ORDINALITY AS members ({members}) ON ({hit}) <> 0 GROUP BY {others}member"
 )
 _TOTAL = " UNION ALL SELECT TRUE, {empty}count(*) FROM (SELECT DISTINCT counted FROM facts) AS each"
+# Two groupings out of one reading: the tests are in order already, and of sets there are few.
+_TESTS_AND_BUGS = (
+    "WITH facts AS MATERIALIZED (SELECT {number}, counted, {unions}, count(bug) AS bugs "
+    "FROM (SELECT *, width_bucket({number}, %s::bigint[]) AS place FROM ({rows}) AS rows ({selected})) AS placed "
+    "GROUP BY GROUPING SETS ((counted), ({number}))), "
+    "masks AS (SELECT {words}, count(*) AS found FROM facts WHERE counted IS NOT NULL GROUP BY {words}) "
+    "SELECT 'member', member, sum(found)::bigint FROM masks "
+    "JOIN unnest({bits}) WITH ORDINALITY AS members ({members}) ON ({hit}) <> 0 GROUP BY member "
+    "UNION ALL SELECT 'set', {number}, bugs FROM facts WHERE counted IS NULL"
+)

@@ -85,9 +85,8 @@ def _rows_of_tests(facts: Facts) -> list[Rows]:
 
 def _testers(query: Query, facts: Facts) -> Numbers:
     if facts.keeps_all_bugs:
-        part = testers_of_bugs(query, facts)
-    else:
-        part = selected(query, facts.bugs().filter(author__isnull=False), "author_id")
+        return _different(Source.TESTERS, query, facts, [testers_of_bugs(query, facts)])
+    part = selected(query, facts.bugs().filter(author__isnull=False), "author_id")
     return _different(Source.TESTERS, query, facts, [part, *empty_groups(query, facts)])
 
 
@@ -102,8 +101,10 @@ def _features(query: Query, facts: Facts) -> Numbers:
     elif facts.admits_bare_tests:
         covered = facts.bare_features()
     if covered is not None:
-        parts.append(selected(query, covered.filter(of_feature__isnull=False), "of_feature"))
-    return _different(Source.FEATURES, query, facts, [*parts, *empty_groups(query, facts)])
+        # The tests that cover nothing are the groups without a feature, where those are listed.
+        rows = covered if facts.lists_empty_groups else covered.filter(of_feature__isnull=False)
+        parts.append(selected(query, rows, "of_feature"))
+    return _different(Source.FEATURES, query, facts, parts)
 
 
 def _different(source: Source, query: Query, facts: Facts, parts: Iterable[Statement | None]) -> Numbers:
@@ -119,7 +120,8 @@ def _different(source: Source, query: Query, facts: Facts, parts: Iterable[State
         found = different_by_members(query, facts.sets, facts.sets.subjects[0], possible, name, overall=total is None)
         found.total = found.total if total is None else {name: total}
         return found
-    if query.dimensions and not facts.sets.subjects and (packed := packing(query, source)):
+    # Of few groups there are few different records as well, which PostgreSQL soon has in a table.
+    if query.has_many_groups and not facts.sets.subjects and (packed := packing(query, source)):
         return different_numbers(query, packed, possible, name, total=total)
     return different_records(query, facts.sets, possible, (), {name: "count(counted)"}, total=total)
 

@@ -61,6 +61,10 @@ class Facts:
         self._of_bugs = [each for each in query.used if query.is_about_bugs(each)]
         self._terms = Terms(query, self.sets, admits_bare_bugs=self.admits_bare_bugs)
 
+    def ungrouped(self) -> "Facts":
+        """The same of all groups together."""
+        return Facts(replace(self.query, dimensions=(), sort=""), self._access)
+
     @property
     def are_pairs(self) -> bool:
         """Whether ``pairs`` says everything: which tests count depends on their bugs, and no bug is left out."""
@@ -74,6 +78,11 @@ class Facts:
     def lists_tests(self) -> bool:
         """Whether every test's group is a row, also where nothing else is found in it: a product without bugs."""
         return bool(self.query.dimensions) and not self.about_bugs and not self.about_features
+
+    @property
+    def lists_empty_groups(self) -> bool:
+        """Whether the same query lists them that counts; by sets they are listed by the query that counts tests."""
+        return self.lists_tests and not self.sets.subjects
 
     @property
     def takes_all_bugs(self) -> bool:

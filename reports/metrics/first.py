@@ -20,11 +20,12 @@ Clause: TypeAlias = tuple[Composable, tuple[Any, ...]]
 
 
 def first(query: Query, numbers: Mapping[str, Composable]) -> Clause | None:
-    """``ORDER BY`` and ``LIMIT`` over rows with ``KEYS`` and the numbers of measures; None: all rows are needed.
+    """``ORDER BY`` and ``LIMIT`` over rows with ``KEYS`` and the numbers of measures; None: all rows are sent.
 
-    They are by what repeats (``Dimension.repeats``), too: such groups are told apart only afterwards.
+    So they are where there cannot be many, and by what repeats (``Dimension.repeats``): such groups are told apart only
+    afterwards.
     """
-    if query.limit is None or any(each.repeats for each in query.grouped):
+    if query.limit is None or not query.has_many_groups or any(each.repeats for each in query.grouped):
         return None
     wanted, descending = query.order
     columns = [_figure(each, numbers, descending) for each in query.asked if each.name == wanted]

@@ -151,6 +151,11 @@ class Query:
         return name.removeprefix("-"), name.startswith("-")
 
     @property
+    def has_many_groups(self) -> bool:
+        """Whether there may be more groups than names of people: a few hundred in most places, some thousand in any."""
+        return len(self.dimensions) > 1 or "test" in self.dimensions
+
+    @property
     def used(self) -> tuple[Dimension, ...]:
         """Grouped or filtered by."""
         return tuple(DIMENSIONS[name] for name in dict.fromkeys((*self.dimensions, *self.filters)))

@@ -211,8 +211,8 @@ def selected(query: Query, rows: Rows, counted: str, names: Iterable[str] = ()) 
 
 
 def empty_groups(query: Query, facts: Facts, *columns: str) -> list[Statement | None]:
-    """As ``selected``: nothing to count in the group of each test, where those are listed. By sets there are none."""
-    if not facts.lists_tests or facts.sets.subjects:
+    """As ``selected``: nothing to count in the group of each test, where those are listed."""
+    if not facts.lists_empty_groups:
         return []
     return [selected(query, facts.tests().annotate(nothing=NOTHING[Kind.NUMBER]), "nothing", columns)]
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Cast
 
 from reports.figures import bug_counts, severity_score_of_bugs
 from reports.metrics.added import sums_of_bugs
-from reports.metrics.bits import different_by_members
+from reports.metrics.bits import different_by_members, tests_and_bugs_by_members
 from reports.metrics.different import FACTS
 from reports.metrics.dimensions import Subject
 from reports.metrics.facts import FEATURE, KEYS, Facts
@@ -43,7 +43,7 @@ Counter: TypeAlias = Callable[[Query, Facts], Numbers]
 def in_one(query: Query, facts: Facts) -> Counter | None:
     """What counts tests and bugs in one go, where that can be done."""
     names = _wanted(query)
-    if facts.are_pairs and Subject.DEVICE not in facts.sets.subjects:
+    if facts.are_pairs and (Subject.DEVICE not in facts.sets.subjects or _are_bugs_by_devices(query, names)):
         return partial(pairs, names=names)
     if facts.takes_all_bugs and query.dimensions:
         return partial(by_feature if facts.about_features else _by_test, names=names)
@@ -82,14 +82,22 @@ def sums(query: Query, facts: Facts, rows: Rows, aggregates: Mapping[str, Count 
 def pairs(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
     """Tests by what their bugs are, and with ``names`` what those bugs add up to: from a row per group and test."""
     rows = facts.pairs()
-    if Subject.DEVICE in facts.sets.subjects:
+    if Subject.DEVICE not in facts.sets.subjects:
+        found = _pairs_of_values(query, rows, names)
+    elif names and (statement := selected(query, rows.annotate(bug=F("found__id")), "id", ("bug",))):
+        found = tests_and_bugs_by_members(query, facts.sets, Subject.DEVICE, statement)
+    else:
         parts = list(filter(None, [selected(query, rows, "id")]))
         found = different_by_members(query, facts.sets, Subject.DEVICE, parts, "tests", overall=False)
-    else:
-        found = _pairs_of_values(query, rows, names)
+        found.total |= dict.fromkeys(names, 0)
     found.groups = spread(found.groups, facts.sets, Subject.PLATFORM)
     found.total["tests"] = facts.tests().count()
     return found
+
+
+def _are_bugs_by_devices(query: Query, names: tuple[str, ...]) -> bool:
+    """Whether all that is asked of bugs is how many there are, by what they were seen on and nothing else."""
+    return names == ("total",) and all(each.subject is Subject.DEVICE for each in query.grouped)
 
 
 def _pairs_of_values(query: Query, rows: Rows, names: tuple[str, ...]) -> Numbers:

@@ -23,10 +23,11 @@ def known_total(facts: Facts, source: Source) -> int | None:
         return facts.tests().count()
     if facts.is_narrowed:
         return None
+    everything = facts.ungrouped()
     if source is Source.TESTERS:
-        return Person.objects.filter(pk=_one(facts.bugs(), "author_id")).count()
-    covered = _one(facts.tests(features=True), "of_feature")
-    return Feature.objects.filter(Q(pk=_one(facts.bugs(), "feature_id")) | Q(pk=covered)).count()
+        return Person.objects.filter(pk=_one(everything.bugs(), "author_id")).count()
+    covered = _one(everything.tests(features=True), "of_feature")
+    return Feature.objects.filter(Q(pk=_one(everything.bugs(), "feature_id")) | Q(pk=covered)).count()
 
 
 def _one(rows: Rows, column: str) -> Subquery:
