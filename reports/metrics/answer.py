@@ -95,11 +95,15 @@ def _sorted(query: Query, keys: Sequence[Raw], columns: Sequence[Column], groups
     wanted, descending = query.order
     if not wanted:
         return ordered
+    found: list[tuple[float | None, Raw]]
     if wanted in query.dimensions:
         number = query.dimensions.index(wanted)
-        return sorted(ordered, key=lambda key: place_of[number][key[number]], reverse=descending)
-    measure = next(each for each in query.asked if each.name == wanted)
-    found = [(measure.value(groups.get(key, {})), key) for key in ordered]
+        place, column = place_of[number], columns[number]
+        found = [(None if column[key[number]].key is None else place[key[number]], key) for key in ordered]
+    else:
+        measure = next(each for each in query.asked if each.name == wanted)
+        found = [(measure.value(groups.get(key, {})), key) for key in ordered]
+    # What is not known is last in both directions.
     known = [(value, key) for value, key in found if value is not None]
     unknown = [key for value, key in found if value is None]
     return [key for _, key in sorted(known, key=itemgetter(0), reverse=descending)] + unknown

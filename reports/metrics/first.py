@@ -34,8 +34,7 @@ def first(query: Query, numbers: Mapping[str, Composable]) -> Clause | None:
     for name in sorted(query.dimensions, key=lambda name: name != wanted):
         number = query.dimensions.index(name)
         column, own = _place(query.grouped[number], Identifier(KEYS[number]))
-        # NULL is last, and first where that is turned around: PostgreSQL's default in both.
-        columns.append(SQL("{} DESC").format(column) if name == wanted and descending else column)
+        columns.append(SQL("{} DESC NULLS LAST").format(column) if name == wanted and descending else column)
         values += own
     clause = SQL(" ORDER BY {} LIMIT %s").format(SQL(", ").join(columns))
     return clause, (*values, query.limit)

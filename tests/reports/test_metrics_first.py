@@ -85,6 +85,16 @@ def _question(dice: random.Random, world: naive.World) -> Query:
     return Query(measures, dimensions, filters, days, dated_by, compare=bool(days) and dice.random() < 0.5, sort=sort)
 
 
+@pytest.mark.parametrize("sort", ["tester", "-tester", "-known", "month", "-section", "-severity"])
+def test_what_has_no_value_comes_last_in_both_directions(sort: str, world: naive.World) -> None:
+    name = sort.removeprefix("-")
+    for limit in (None, 1_000):
+        rows = answer(Query(("tests",), (name, "feature"), sort=sort, limit=limit), None).rows
+        keys = [row.cells[0].key for row in rows]
+        assert None in keys
+        assert set(keys[keys.index(None) :]) == {None}
+
+
 @pytest.mark.parametrize("measure", ["tests", "bugs", "features_tested", "active_testers", "bugs_per_test", "review"])
 def test_no_more_rows_are_sent_than_are_kept(measure: str, world: naive.World) -> None:
     for dimensions in (("feature", "tester"), ("tester", "week"), ("test",), ("severity", "month")):

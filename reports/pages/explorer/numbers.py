@@ -55,10 +55,20 @@ def url_behind(asked: Asked, measure: Measure, names: Sequence[str], cells: Sequ
     if not set(measure.sources) <= {Source.TESTS, Source.BUGS}:
         return ""
     for name, cell in zip(names, cells, strict=True):
-        asked = asked.filtered(name, (NONE if cell.key is None else _word(cell),))
+        asked = _narrowed(asked, name, cell)
     pairs = [("of", "bugs" if Source.BUGS in measure.sources else "tests")]
     pairs += [(name, value) for name, value in _scope(asked).pairs() if name not in ("measure", "rows")]
     return f"{reverse('reports:rows')}?{urlencode(pairs)}"
+
+
+def _narrowed(asked: Asked, name: str, cell: Cell) -> Asked:
+    """To this group. One of times may reach beyond a filter by the same times, such as the year of a quarter."""
+    if cell.first is None or cell.last is None or name not in asked.filters:
+        return asked.filtered(name, (NONE if cell.key is None else _word(cell),))
+    days = asked.query(()).range
+    first = max(filter(None, (cell.first, days.first)))
+    last = min(filter(None, (cell.last, days.last)))
+    return replace(asked, since=str(first), until=str(last))
 
 
 def _scope(asked: Asked) -> Asked:

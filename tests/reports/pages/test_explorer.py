@@ -63,6 +63,7 @@ def test_every_number_of_a_pivot_is_the_cubes_and_leads_to_as_many_rows(reader: 
         "measure=tests&measure=bugs&rows=known&columns=quarter",
         "measure=features_tested&measure=active_testers&made=report_values&field=stars&measure=bugs&rows=feature&columns=known",
         "measure=bugs&rows=browser&columns=tester&severity=low&severity=(none)",
+        "measure=bugs&measure=tests&rows=year&columns=quarter&year=2025-Q2&year=2025-09&quarter=2025&quarter=(none)",
     ):
         asked = _asked(address)
         found = pivot.ask(asked, EVERYTHING)
