@@ -4,10 +4,16 @@ A document is built once and read once: the rows of a table may come from the da
 are plain and typed by their column; None means that there is no such value and is never shown as 0.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 
 class Kind(StrEnum):
@@ -50,6 +56,26 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRows:
+    """Rows that are still in the database; ``shown`` makes rows of a table out of those ``found``, one of each.
+
+    All of them are read in parts, through a cursor on the server that is closed wherever reading ends. For a few, the
+    database is asked for these alone.
+    """
+
+    found: "QuerySet[Any, Any]"
+    shown: Callable[[Iterable[Any]], Iterator[Sequence[Value]]]
+    at_once: int = 2_000
+
+    def __iter__(self) -> Iterator[Sequence[Value]]:
+        with closing(cast("Generator[Any]", self.found.iterator(self.at_once))) as read:
+            yield from self.shown(read)
+
+    def first(self, most: int) -> list[Sequence[Value]]:
+        return list(self.shown(self.found[:most]))
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Rows may be gone through once; each has a value for every column. ``expected``: how many, where it is known.
 
@@ -64,6 +90,10 @@ class Table:
     total: Sequence[Value] | None = None
     note: str = ""
     empty: str = "There is nothing to list."
+
+    def first(self, most: int) -> list[Sequence[Value]]:
+        """The first rows, where nobody wants the others."""
+        return self.rows.first(most) if isinstance(self.rows, StoredRows) else list(islice(self.rows, most))
 
 
 @dataclass(frozen=True, slots=True)

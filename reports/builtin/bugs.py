@@ -1,6 +1,7 @@
 """Every bug as a row."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Literal
 
 from django.db.models import Exists, F, OuterRef, Q
@@ -9,16 +10,13 @@ from pydantic import Field
 
 from reports.builtin.scope import OfDays, of_tables
 from reports.catalogue import Report
-from reports.documents import Column, Document, Kind, Table, Value
+from reports.documents import Column, Document, Kind, StoredRows, Table, Value
 from reports.limits import limits
 from sync import access as caller
 from sync import wording
 from sync.access import Access
 from sync.api import params
 from sync.models import Bug, CustomReport
-
-#: Rows read at a time; a bug with its texts is a few kilobytes.
-_CHUNK = 2_000
 
 
 class BugParameters(OfDays):
@@ -66,12 +64,12 @@ def run(access: Access, asked: BugParameters) -> Document:
     chosen = (*_COLUMNS, *(_TEXTS if asked.texts else ()))
     columns = [column for column, _ in chosen]
     rows = _found(access, asked)
-    read = rows.values_list(*(source for _, source in chosen)).iterator(_CHUNK)
+    shown = partial(_shown, names=[column.name for column in columns])
     table = Table(
         "bugs",
         "Bugs",
         columns,
-        _shown(read, [column.name for column in columns]),
+        StoredRows(rows.values_list(*(source for _, source in chosen)), shown),
         expected=rows.count(),
         empty="No bug is like that. Ask for less, or for another period.",
     )
@@ -99,7 +97,7 @@ def _found(access: Access, asked: BugParameters) -> Any:
     return params.narrowed(rows, **wanted).order_by(order, "id")
 
 
-def _shown(rows: Iterator[tuple[Any, ...]], names: Sequence[str]) -> Iterator[list[Value]]:
+def _shown(rows: Iterable[tuple[Any, ...]], names: Sequence[str]) -> Iterator[list[Value]]:
     """In the words people see; what is empty in TestIO has no value here."""
     status, steps = names.index("status"), names.index("steps") if "steps" in names else None
     for row in rows:

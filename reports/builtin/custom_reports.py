@@ -1,7 +1,8 @@
 """The forms that bugs of severity "custom" were filed with: a row per bug, a column per question."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from reports import custom
 from reports.builtin.scope import OfDays, of_tables
 from reports.catalogue import Report
 from reports.custom.answers import number
-from reports.documents import Column, Document, Kind, Table, Value
+from reports.documents import Column, Document, Kind, StoredRows, Table, Value
 from reports.limits import limits
 from sync import wording
 from sync.access import Access
@@ -64,11 +65,12 @@ def run(access: Access, asked: CustomReportParameters) -> Document:
     columns = [*_COLUMNS, *(question.column for question in questions.values())]
     if asked.interactions:
         columns.append(Column("interactions", "Interactions", width=40))
+    shown = partial(_shown, questions=questions, with_interactions=asked.interactions)
     table = Table(
         "custom-reports",
         "Custom reports",
         columns,
-        _shown(rows, questions, with_interactions=asked.interactions),
+        StoredRows(rows.values_list(*_SOURCES), shown, _CHUNK),
         expected=rows.count(),
         empty="No bug was filed with a form like that.",
     )
@@ -145,9 +147,9 @@ def _text(value: Any) -> str:
 
 
 def _shown(
-    rows: "QuerySet[CustomReport]", questions: Mapping[str, Question], *, with_interactions: bool
+    rows: Iterable[tuple[Any, ...]], questions: Mapping[str, Question], *, with_interactions: bool
 ) -> Iterator[list[Value]]:
-    for row in rows.values_list(*_SOURCES).iterator(_CHUNK):
+    for row in rows:
         *own, data, interactions = row
         values: list[Value] = [None if value == "" else value for value in own]
         values[2] = wording.shown_bug_status(own[2])

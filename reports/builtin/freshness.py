@@ -1,7 +1,8 @@
 """How old the data of every product is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
@@ -11,7 +12,7 @@ from pydantic import Field
 from problematic.models import EventStatus
 from reports.builtin.scope import OfProducts, of_tables
 from reports.catalogue import Report
-from reports.documents import Column, Document, Kind, Table, Value
+from reports.documents import Column, Document, Kind, StoredRows, Table, Value
 from reports.limits import limits
 from sync import freshness
 from sync.access import Access
@@ -50,7 +51,7 @@ def run(access: Access, asked: FreshnessParameters) -> Document:
         "freshness",
         "Products",
         _COLUMNS,
-        _shown(products, now),
+        StoredRows(_with_gaps(products), partial(_shown, now=now), 500),
         expected=products.count(),
         empty="No product is like that.",
     )
@@ -63,10 +64,13 @@ def run(access: Access, asked: FreshnessParameters) -> Document:
     )
 
 
-def _shown(products: "QuerySet[Product]", now: datetime) -> Iterator[list[Value]]:
+def _with_gaps(products: "QuerySet[Product]") -> "QuerySet[Any]":
     gaps = Count("problematic_events", filter=Q(problematic_events__status=EventStatus.OPEN))
-    rows: Any = products.select_related("customer").annotate(gaps=gaps).order_by("name", "pk")
-    for product in rows.iterator(500):
+    return products.select_related("customer").annotate(gaps=gaps).order_by("name", "pk")
+
+
+def _shown(products: Iterable[Any], now: datetime) -> Iterator[list[Value]]:
+    for product in products:
         age = freshness.of(product, now=now)
         yield [
             product.pk, product.name, product.customer.name, age.stale, age.data_as_of, product.features_synced_at,

@@ -1,6 +1,6 @@
 """What could not be read from TestIO, and what is being done about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -10,7 +10,7 @@ from pydantic import Field
 from problematic.models import EVENT_PREFIX, EventStatus, MappingState, ProblematicEvent, ProblematicMapping
 from reports.builtin.scope import OfProducts, of_tables
 from reports.catalogue import Report
-from reports.documents import Column, Document, Kind, Table, Value
+from reports.documents import Column, Document, Kind, StoredRows, Table, Value
 from sync import access as caller
 from sync.access import Access
 from sync.api import params
@@ -51,7 +51,7 @@ def run(access: Access, asked: GapParameters) -> Document:
         "gaps",
         "Gaps",
         _COLUMNS,
-        _shown(rows),
+        StoredRows(_with_tests(rows), _shown, 500),
         expected=rows.count(),
         empty="There is no such gap: everything in TestIO's lists could be read.",
     )
@@ -70,14 +70,18 @@ def _found(access: Access, asked: GapParameters) -> "QuerySet[ProblematicEvent]"
     return rows.order_by("product__name", "product_id", "first_position", "event_id")
 
 
-def _shown(rows: "QuerySet[ProblematicEvent]") -> Iterator[list[Value]]:
+def _with_tests(rows: "QuerySet[ProblematicEvent]") -> "QuerySet[Any]":
     mapped = ProblematicMapping.objects.filter(event=OuterRef("pk")).order_by("test_id")
     stored = mapped.filter(state=MappingState.SUCCEEDED)
     waiting = mapped.exclude(state=MappingState.SUCCEEDED)
-    with_tests: Any = rows.annotate(
+    with_tests = rows.annotate(
         stored=ArraySubquery(stored.values("test_id")), waiting=ArraySubquery(waiting.values("test_id"))
-    ).select_related("product__customer")
-    for event in with_tests.defer("product__raw", "product__search").iterator(500):
+    )
+    return with_tests.select_related("product__customer").defer("product__raw", "product__search")
+
+
+def _shown(events: Iterable[Any]) -> Iterator[list[Value]]:
+    for event in events:
         yield [
             public_id(EVENT_PREFIX, event.pk), event.product.customer.name, event.product_id, event.product.name,
             event.status, event.position_range, event.size, _listed(event.waiting), _listed(event.stored),

@@ -1,6 +1,7 @@
 """Every test as a row, with what its bugs came to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
@@ -8,7 +9,7 @@ from pydantic import Field
 
 from reports.builtin.scope import OfDays, of_tables
 from reports.catalogue import Report
-from reports.documents import Column, Document, Kind, Table, Value
+from reports.documents import Column, Document, Kind, StoredRows, Table, Value
 from reports.figures import BugCounts
 from reports.limits import limits
 from sync import access as caller
@@ -66,7 +67,7 @@ def run(access: Access, asked: TestParameters) -> Document:
         "tests",
         "Tests",
         _COLUMNS,
-        _shown(rows, _counts(access, asked)),
+        StoredRows(rows.values_list(*_SOURCES), partial(_shown, counts=_counts(access, asked))),
         expected=rows.count(),
         empty="No test is like that. Ask for less, or for another period.",
     )
@@ -101,9 +102,9 @@ def _counts(access: Access, asked: TestParameters) -> dict[int, BugCounts]:
 _STATES = {"accepted": "accepted", "auto_accepted": "auto_accepted", "rejected": "rejected", "open": "forwarded"}
 
 
-def _shown(rows: Any, counts: dict[int, BugCounts]) -> Iterator[list[Value]]:
+def _shown(rows: Iterable[tuple[Any, ...]], counts: dict[int, BugCounts]) -> Iterator[list[Value]]:
     none = BugCounts()
-    for row in rows.values_list(*_SOURCES).iterator(_CHUNK):
+    for row in rows:
         values: list[Value] = [None if value == "" else value for value in row]
         values[3] = wording.shown_testing_type(row[3])
         bugs = counts.get(row[0], none)

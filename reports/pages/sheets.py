@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from django.urls import reverse
 
@@ -136,7 +135,7 @@ def _scaled(value: int | float | None, is_rate: bool) -> int | float | None:
 
 
 def sheet(table: documents.Table, key: str, *, is_one_of_many: bool = False) -> Sheet:
-    rows = list(islice(table.rows, MOST_ROWS + 1))
+    rows = table.first(MOST_ROWS + 1)
     return Sheet(
         key=key,
         title=table.title,

@@ -1,7 +1,7 @@
 """The database engine: Django's for PostgreSQL, with the built-in server and with pools that survive forks.
 
 `DATABASES["default"]["EMBEDDED"]` is the folder of the built-in server, when that is to be used; it is started by the
-first connection, never by an import.
+first connection, never by an import. Cursors on the server end with their transaction (`streams`).
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,24 +9,38 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base as postgresql
+from django.db.backends.postgresql.psycopg_any import register_tzloader
+from psycopg.pq import Format
 from psycopg_pool import ConnectionPool
 
 from testio_site import embedded
 from testio_site.postgres import pools
 from testio_site.postgres.client import DatabaseClient
 from testio_site.postgres.creation import DatabaseCreation
+from testio_site.postgres.streams import Stream, Streams
+
+if TYPE_CHECKING:
+
+    class _Parent(postgresql.DatabaseWrapper):
+        """With the methods that django-stubs leaves out."""
+
+        def _configure_connection(self, connection: psycopg.Connection[Any]) -> bool: ...
+        def _commit(self) -> None: ...
+        def _rollback(self) -> None: ...
+        def _savepoint_rollback(self, sid: str) -> None: ...
+        def _close(self) -> None: ...
+
+else:
+    _Parent = postgresql.DatabaseWrapper
 
 
-class DatabaseWrapper(postgresql.DatabaseWrapper):
+class DatabaseWrapper(_Parent):
     client_class = DatabaseClient
     creation_class = DatabaseCreation
 
-    if TYPE_CHECKING:  # django-stubs leaves this method of the parent out
-
-        def _configure_connection(self, connection: psycopg.Connection[Any]) -> bool: ...
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._streams = Streams()
         pools.watch(self)
 
     def get_connection_params(self) -> dict[str, Any]:
@@ -68,3 +82,32 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
 
     def _pooled_params(self) -> dict[str, Any]:
         return self.get_connection_params() | {"autocommit": True}
+
+    # Cursors on the server --------------------------------------------------------------------------------------------
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        if not name:
+            return super().create_cursor()
+        # As Django makes one, of a class of ours.
+        stream = Stream(self.connection, name, scrollable=False, withhold=self.connection.autocommit)
+        stream.savepoints = (*self.savepoint_ids,)
+        if self.timezone != self.connection.adapters.get_loader(postgresql.TIMESTAMPTZ_OID, Format.TEXT).timezone:
+            register_tzloader(self.timezone, stream)
+        self._streams.add(stream)
+        return stream
+
+    def _commit(self) -> None:
+        super()._commit()
+        self._streams.close_ended()
+
+    def _rollback(self) -> None:
+        super()._rollback()
+        self._streams.close_ended()
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        self._streams.close_within(sid)
+        super()._savepoint_rollback(sid)
+
+    def _close(self) -> None:
+        self._streams.close_all()
+        super()._close()

@@ -3,13 +3,14 @@
 import json
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Thread
 from typing import Any
 
 import psycopg
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
 
 from testio_site.postgres import pools
@@ -145,3 +146,59 @@ def test_texts_are_folded_and_compared_the_same_on_every_machine() -> None:
     assert ask("SELECT lower('ÄÉŁ')") == "äéł"
     assert ask("SELECT 'Z' < 'a'") is True
     assert ask("SELECT datlocprovider FROM pg_database WHERE datname = current_database()") == "b"
+
+
+def _begun(number: int = 1) -> Iterator[Any]:
+    """Rows read in parts, of which one was read and others are left."""
+    User.objects.bulk_create(User(username=f"somebody {number} {n}") for n in range(5))
+    rows = User.objects.iterator(1)
+    next(rows)
+    return rows
+
+
+def test_rows_that_nobody_read_to_their_end_do_no_harm_to_a_later_transaction() -> None:
+    with transaction.atomic():
+        rows = _begun()
+        assert ask("SELECT count(*) FROM pg_cursors") == 1
+    with transaction.atomic():
+        rows.close()  # type: ignore[attr-defined]
+        assert (ask("SELECT count(*) FROM pg_cursors"), User.objects.count()) == (0, 5)
+
+
+def test_rows_freed_while_their_connection_is_at_work_wait_for_nothing() -> None:
+    with transaction.atomic():
+        rows = _begun()
+        with connection.connection.lock:  # as any statement holds it, in which the garbage collector may run
+            closing = Thread(target=rows.close, daemon=True)  # type: ignore[attr-defined]
+            closing.start()
+            closing.join(5)
+            assert not closing.is_alive()
+    with transaction.atomic():
+        assert (ask("SELECT count(*) FROM pg_cursors"), User.objects.count()) == (0, 5)
+
+
+def test_rows_begun_in_a_savepoint_that_is_rolled_back_do_no_harm_after_it() -> None:
+    with transaction.atomic():
+        kept = _begun()
+        with transaction.atomic():
+            lost = _begun(2)
+            transaction.set_rollback(True)
+        lost.close()  # type: ignore[attr-defined]
+        assert (ask("SELECT count(*) FROM pg_cursors"), len(list(kept))) == (1, 4)
+
+
+def test_rows_begun_outside_of_transactions_end_when_the_connection_is_given_back() -> None:
+    rows, session = _begun(), connection.connection
+    with transaction.atomic():
+        assert next(rows)
+    assert next(rows)
+    connection.close()
+    assert session.execute("SELECT count(*) FROM pg_cursors").fetchone() == (0,)
+    rows.close()  # type: ignore[attr-defined]
+
+
+def test_a_forked_child_leaves_its_parents_rows_alone() -> None:
+    with transaction.atomic():
+        rows = _begun()
+        assert in_forked_child(User.objects.count) == 0
+        assert len(list(rows)) == 4

@@ -1,6 +1,6 @@
 """The trail as a page: filtered by its address, page by page, and as a file with the same filters."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from tempfile import TemporaryFile
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from reports import exports
 from reports.documents import Column as DocumentColumn
-from reports.documents import Document, Kind, Section, Value
+from reports.documents import Document, Kind, Section, StoredRows, Value
 from reports.documents import Table as DocumentTable
 from reports.pages import access, filters, frame, words
 from reports.pages.filters import Bar, Field
@@ -162,13 +162,13 @@ def _taken(asked: Asked, form: str) -> str:
 
 
 def _document(asked: Asked, who: Access, now: datetime) -> Document:
-    table = DocumentTable("audit", "Audit trail", _IN_FILES, _values(asked, who))
+    rows = asked.rows(who).order_by("-at", "-id").values_list(*_READ)
+    table = DocumentTable("audit", "Audit trail", _IN_FILES, StoredRows(rows, _values))
     return Document("audit", "Audit trail", now, parameters=asked.words, sections=[Section(tables=[table])])
 
 
-def _values(asked: Asked, who: Access) -> Iterator[Sequence[Value]]:
-    rows = asked.rows(who).order_by("-at", "-id").values_list(*_READ)
-    for at, kind, name, what, customer, address, through in rows.iterator(chunk_size=2_000):
+def _values(rows: Iterable[tuple[Any, ...]]) -> Iterator[Sequence[Value]]:
+    for at, kind, name, what, customer, address, through in rows:
         yield at, AuditEntry.Kind(kind).label, name, what, customer, address, through
 
 
