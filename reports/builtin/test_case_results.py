@@ -71,7 +71,7 @@ def _results(tests: Sequence[Test], counts: Mapping[int, CaseCounts]) -> Table:
         [*_OF_TEST, *_FIGURES],
         rows,
         expected=len(rows),
-        total=["Total", "", "", *_figures(total)],
+        total=[None, "Total", None, *_figures(total)],
         empty="No test-case test is like that.",
     )
 
