@@ -8,6 +8,7 @@ claim that nobody settles counts no more after a while.
 import logging
 from calendar import monthrange
 from collections.abc import Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,7 +16,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.mail import BadHeaderError
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -164,9 +165,28 @@ def deliver(schedule_id: UUID) -> bool:
 
 
 def deliver_due() -> Iterator[bool]:
-    """Everything that is due, here and now: for a site without a worker."""
-    while claimed := claim_due():
-        yield from map(deliver, claimed)
+    """Everything that is due, here and now: for a site without a worker.
+
+    One is claimed when its turn comes, so that what is not reached stays due. Each has a thread and a connection of its
+    own, as it has with a worker: an error that nobody foresaw is written down and logged, and the next one is made.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="scheduled-report") as worker:
+        while claimed := claim_due(1):
+            yield _was_mailed(worker.submit(_deliver_and_close, *claimed))
+
+
+def _deliver_and_close(schedule_id: UUID) -> bool:
+    try:
+        return deliver(schedule_id)
+    finally:
+        connections.close_all()
+
+
+def _was_mailed(delivery: Future[bool]) -> bool:
+    if error := delivery.exception():
+        log.error("A scheduled report stopped on an unexpected error.", exc_info=error)
+        return False
+    return delivery.result()
 
 
 def _begun(schedule_id: UUID) -> bool:

@@ -205,6 +205,7 @@ def test_an_operator_mails_to_any_address(small: world.World) -> None:
     assert monthly(client, keep(client).json()["id"], "lead@elsewhere.example").status_code == 201
 
 
+@pytest.mark.django_db(transaction=True)
 def test_who_may_be_mailed_is_asked_again_before_every_mail(small: world.World) -> None:
     vera, carl = someone("vera", small.acme), someone("carl", small.acme)
     client = with_session(vera)

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from django.db.models.functions import Now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import background, saved, schedules
+from reports import background, exports, saved, schedules
 from reports.mail import Console
 from reports.models import ReportRun, ReportSchedule
 from reports.saved import BadFields
@@ -48,9 +49,10 @@ def ann(settings: Any, tmp_path: Path, transactional_db: None) -> Access:
     return of(person("ann", see_all=True, mails_outside=True))
 
 
-def scheduled(access: Access) -> ReportSchedule:
+def scheduled(access: Access, name: str = "bugs") -> ReportSchedule:
     """A weekly one that is due now."""
-    report = saved.save(access, "weekly-bugs", report="bugs", parameters={"product_id": [1]}, title="Bugs\nof the shop")
+    title = f"{name.capitalize()}\nof the shop"
+    report = saved.save(access, f"weekly-{name}", report=name, parameters={"product_id": [1]}, title=title)
     leads = ["lead@example.com", "qa@example.com"]
     schedule = schedules.create(access, report, Timing(6, weekday=0), form="csv", recipients=leads)
     ReportSchedule.objects.update(next_run_at=Now())
@@ -140,6 +142,34 @@ def test_a_cycle_without_a_worker_mails_what_is_due(ann: Access) -> None:
     assert background.deliver_in_cycle(stop=stop, dry_run=True) == {"reports_to_mail": 1}
     assert background.deliver_in_cycle(stop=stop, dry_run=False) == {"reports_mailed": 1}
     assert background.deliver_in_cycle(stop=stop, dry_run=False) == {}
+
+
+def test_one_that_breaks_keeps_no_other_from_being_mailed(
+    ann: Access, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def break_down(*_: object) -> None:
+        raise TypeError("must be real number, not str")
+
+    broken, well = scheduled(ann), scheduled(ann, "tests")
+    ReportSchedule.objects.filter(pk=broken.pk).update(next_run_at=Now() - timedelta(hours=1), format="xlsx")
+    monkeypatch.setitem(exports.FORMATS, "xlsx", replace(exports.FORMATS["xlsx"], write=break_down))
+    assert background.deliver_in_cycle(stop=threading.Event(), dry_run=False) == {"reports_mailed": 1}
+    assert [message.subject.split(" (")[0] for message in mail.outbox] == ["Tests of the shop"]
+    broken.refresh_from_db()
+    assert (broken.last_outcome, broken.failures, broken.claimed_at) == ("failed", 1, None)
+    assert broken.last_error == "It stopped on an unexpected error; the log has its details."
+    assert "must be real number, not str" in caplog.text
+    well.refresh_from_db()
+    assert (well.last_outcome, well.claimed_at) == ("mailed", None)
+
+
+def test_what_a_stopped_cycle_did_not_reach_is_due_at_once(ann: Access) -> None:
+    scheduled(ann)
+    scheduled(ann, "tests")
+    stop = threading.Event()
+    stop.set()
+    assert background.deliver_in_cycle(stop=stop, dry_run=False) == {"reports_mailed": 1}
+    assert ReportSchedule.objects.due().count() == 1
 
 
 def test_what_cannot_be_scheduled_is_refused(ann: Access) -> None:
