@@ -4,7 +4,8 @@ A command prints its own when it has a result. When it fails before that, the do
 
     {"status": "failed", "error": "What happened, why, what to do next.", "exit_code": 1}
 
-with the sentence that standard error gets too, and the exit code; 2 is wrong usage, also where argparse finds it.
+with the sentence that standard error gets too, and the exit code; 2 is wrong usage, also where argparse finds it. Of an
+error that nobody foresaw, standard error has all there is to know.
 ``status`` and ``error`` are named as in the result of a sync that failed.
 """
 
@@ -17,6 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 FAILED, USAGE, PARTIAL, BUSY = 1, 2, 3, 75
+UNEXPECTED = "The command stopped on an unexpected error; what standard error says of it is for whoever mends it."
 
 
 def failure_document(sentence: str, exit_code: int) -> dict[str, str | int]:
@@ -39,12 +41,21 @@ class JsonCommand(BaseCommand):
         super().run_from_argv(argv)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
+        # Until something better is known: an exception nobody named must not leave standard output empty.
+        unsaid: tuple[str, int] | None = (UNEXPECTED, FAILED)
         try:
-            return super().execute(*args, **options)
+            printed = super().execute(*args, **options)
+            unsaid = None
         except CommandError as error:
-            if options.get("json") and not self.has_printed:
-                self.print_failure(str(error), error.returncode)
+            unsaid = str(error), error.returncode
             raise
+        except SystemExit:  # whoever ends the process so has said why
+            unsaid = None
+            raise
+        finally:
+            if unsaid and options.get("json") and not self.has_printed:
+                self.print_failure(*unsaid)
+        return printed
 
     def print_json(self, document: object) -> None:
         self.has_printed = True

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
 import pytest
 from django.core.management import call_command
 
+from reports import exports
 from testio_site.environment import BASE_DIR
 from tests.problematic.shell import manage
 from tests.reports import world
@@ -56,6 +58,20 @@ def test_the_result_is_one_json_document(tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert (document["status"], document["rows"], document["format"]) == ("succeeded", 1, "xlsx")
     assert openpyxl.load_workbook(io.BytesIO(path.read_bytes()))["Bugs"]["A2"].value == 101
+
+
+def test_an_error_nobody_foresaw_is_one_json_document_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(*_: object) -> None:
+        raise TypeError("must be real number, not str")
+
+    path, out = tmp_path / "bugs.xlsx", io.StringIO()
+    monkeypatch.setitem(exports.FORMATS, "xlsx", replace(exports.FORMATS["xlsx"], write=break_down))
+    with pytest.raises(TypeError, match="must be real number"):
+        call_command("report", "run", "bugs", "--output", str(path), "--json", stdout=out)
+    document = json.loads(out.getvalue())
+    assert (document["status"], document["exit_code"]) == ("failed", 1)
+    assert document["error"].startswith("The command stopped on an unexpected error")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_replaced_only_on_demand(tmp_path: Path) -> None:
