@@ -45,7 +45,7 @@ class Parameters(BaseModel):
         """Before the report is made: raises ``NotThere`` and ``BadParameters`` for what its caller cannot ask."""
 
 
-def _separated(text: str) -> list[str]:
+def separated(text: str) -> list[str]:
     """``high, low`` → ["high", "low"]; a comma that belongs to a value is in double quotes: ``"Doe, Jane",Roe``."""
     if "," not in text:
         return [text]
@@ -82,7 +82,7 @@ class Report:
         if twice := [name for name, values in texts.items() if len(values) > 1 and name in fields.keys() - several]:
             raise BadParameters(dict.fromkeys(twice, "may be given once"))
         return {
-            name: [part for value in values for part in _separated(value)] if name in several else values[0]
+            name: [part for value in values for part in separated(value)] if name in several else values[0]
             for name, values in texts.items()
         }
 

@@ -1,13 +1,15 @@
 """The forms that custom bugs were filed with, summed up."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from django.http import Http404
 from ninja import Field, Query, Router
+from pydantic import BeforeValidator
 
 from reports import custom
-from reports.catalogue import BadParameters
-from reports.custom import NONE, FieldKind, FieldSummary, Group, UnknownField
+from reports.builtin.custom_summary import summarised
+from reports.catalogue import separated
+from reports.custom import NONE, FieldKind, FieldSummary, Group
 from reports.schemas.custom_reports import CustomReportSummary
 from sync.access import Request, seen
 from sync.api import params
@@ -17,7 +19,13 @@ from sync.models import Test
 
 router = Router(tags=["Custom reports"])
 
-FieldNames = Annotated[list[params.Text], Field(max_length=params.MOST_VALUES)]
+
+def _parts(values: Any) -> Any:
+    return [part for value in values for part in separated(value)] if isinstance(values, list) else values
+
+
+#: Repeated, or with commas between; a question with a comma of its own is in double quotes, as in the command.
+Questions = Annotated[list[params.Text], BeforeValidator(_parts)]
 
 
 class SummaryQuery(params.OfProducts):
@@ -25,10 +33,13 @@ class SummaryQuery(params.OfProducts):
     configuration_id: params.Texts = Field([], description="Only reports made with these forms.")
     since: params.Day | None = Field(None, description=f"Only bugs reported on {params.SINCE}")
     until: params.Day | None = Field(None, description=f"Only bugs reported on {params.UNTIL}")
-    field: FieldNames = Field([], description="Only these fields; may be repeated.")
-    group_by: Annotated[list[params.Text], Field(max_length=custom.MOST_GROUPINGS)] = Field(
+    field: Annotated[Questions, Field(max_length=params.MOST_VALUES)] = Field(
+        [], description="Only these fields; one with a comma of its own stands in double quotes."
+    )
+    group_by: Annotated[Questions, Field(max_length=custom.MOST_GROUPINGS)] = Field(
         [],
-        description="Up to two fields, or `test`; may be repeated. A field called test is `field:test`.",
+        description="Up to two fields, or `test`. A field called test is `field:test`; one with a comma of its own "
+        "stands in double quotes.",
         examples=[["test", "issue_type"]],
     )
     limit: int = Field(100, ge=1, le=1_000, description="How many groups to answer with at most, the largest first.")
@@ -46,17 +57,14 @@ def summarise_custom_reports(request: Request, query: Query[SummaryQuery]) -> An
     """
     _refuse_unknown_tests(request, query.test_id)
     scope = products_in_scope(request.access, query.customer, query.product_id)
-    try:
-        rows = custom.chosen(
-            request.access,
-            params.between("bug__reported_at", query.since, query.until),
-            product_ids=list(scope.values_list("pk", flat=True)) if query.customer or query.product_id else None,
-            test_ids=query.test_id,
-            configuration_ids=query.configuration_id,
-        )
-        summary = custom.summarise(rows, group_by=query.group_by, wanted=query.field)
-    except UnknownField as error:
-        raise BadParameters({"field": str(error)}) from None
+    rows = custom.chosen(
+        request.access,
+        params.between("bug__reported_at", query.since, query.until),
+        product_ids=list(scope.values_list("pk", flat=True)) if query.customer or query.product_id else None,
+        test_ids=query.test_id,
+        configuration_ids=query.configuration_id,
+    )
+    summary = summarised(rows, group_by=query.group_by, wanted=query.field)
     age, stale = age_of(scope, ("bugs",))
     document = {
         "reports": summary.reports,

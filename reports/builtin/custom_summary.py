@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from django.db.models import QuerySet
 from pydantic import Field
 
 from reports import custom
@@ -12,6 +13,7 @@ from reports.documents import Column, Document, Kind, Table, Value
 from reports.limits import limits
 from sync.access import Access
 from sync.api import params
+from sync.models import CustomReport
 
 ALL = "All"
 #: Metrics take other statuses where nothing is said, so figures of the two differ unless one knows.
@@ -51,10 +53,7 @@ def run(access: Access, asked: SummaryParameters) -> Document:
         test_ids=asked.test_id,
         configuration_ids=asked.configuration_id,
     )
-    try:
-        summary = custom.summarise(rows, group_by=asked.group_by, wanted=asked.field)
-    except UnknownField as error:
-        raise BadParameters({"field": str(error)}) from None
+    summary = summarised(rows, group_by=asked.group_by, wanted=asked.field)
     return of_tables(
         REPORT,
         asked,
@@ -63,6 +62,23 @@ def run(access: Access, asked: SummaryParameters) -> Document:
         limits=limits(asked.products(access), "tests", "bugs"),
         subtitle=f"{summary.reports:,} forms",
     )
+
+
+def summarised(rows: "QuerySet[CustomReport]", *, group_by: Sequence[str], wanted: Sequence[str]) -> CustomSummary:
+    """As ``custom.summarise``. Raises ``BadParameters`` by the name of the parameter that names an unknown question."""
+    try:
+        return custom.summarise(rows, group_by=group_by, wanted=wanted)
+    except UnknownField as error:
+        raise BadParameters({_faulty(rows, wanted): str(error)}) from None
+
+
+def _faulty(rows: "QuerySet[CustomReport]", wanted: Sequence[str]) -> str:
+    """The questions that are wanted are looked for first: where they are there, it was one to group by."""
+    try:
+        custom.summarise(rows, wanted=wanted)
+    except UnknownField:
+        return "field"
+    return "group_by"
 
 
 def _table(summary: CustomSummary) -> Table:

@@ -145,13 +145,35 @@ def test_unknown_references_are_404_and_fields_nobody_has_are_refused() -> None:
     address = f"{V1}/custom-reports/summary"
     for asked in (f"test_id={other.pk}", "test_id=99999999", f"product_id={other.product_id}"):
         assert client.get(f"{address}?{asked}").status_code == 404, asked
-    for asked in ("field=nobody", "group_by=nobody"):
+    named = {"field=nobody": "field", "group_by=nobody": "group_by", "field=nobody&group_by=nobody": "field"}
+    for asked, name in {**named, "field=stars&group_by=nobody": "group_by"}.items():
         response = client.get(f"{address}?{asked}")
-        assert (response.status_code, response.json()["errors"][0]["field"]) == (409, "parameters.field")
+        assert (response.status_code, response.json()["errors"][0]["field"]) == (409, f"parameters.{name}"), asked
+        given = {key: [value] for key, _, value in (each.partition("=") for each in asked.split("&"))}
+        with pytest.raises(BadParameters) as refused:
+            catalogue.find(everything(), "custom-report-summary").run(everything(), given)
+        assert [*refused.value.faults] == [name]
     assert list(refusal(client.get(f"{address}?group_by=a&group_by=b&group_by=c"))) == ["group_by"]
     assert client.get(f"{address}?group_by=stars&group_by=stars").json()["group_by"] == ["stars"]
     told = client.get(address).json()
     assert (told["reports"], told["configuration_id"]) == (1, "41")
+
+
+@pytest.mark.django_db
+def test_commas_separate_questions_as_they_do_in_the_command() -> None:
+    test = TestFactory.create()
+    filed(test, 4, "5", kind="slow", **{"Speed, in all": "9"})
+    client, address = reader(), f"{V1}/custom-reports/summary"
+    for text, names in {
+        "kind,stars": ["kind", "stars"],
+        "kind, test": ["kind", "test"],
+        '"Speed, in all",test': ["Speed, in all", "test"],
+    }.items():
+        assert client.get(address, {"group_by": text}).json()["group_by"] == names
+        assert catalogue.built_in("custom-report-summary").from_texts({"group_by": [text]}) == {"group_by": names}
+    told = client.get(address, {"field": 'kind,"Speed, in all"'}).json()
+    assert [each["name"] for each in told["fields"]] == ["kind", "Speed, in all"]
+    assert list(refusal(client.get(address, {"group_by": "a,b,c"}))) == ["group_by"]
 
 
 def test_without_any_value_a_field_is_a_category_nobody_chose() -> None:
