@@ -169,3 +169,18 @@ def test_thresholds_say_which_side_is_the_bad_one() -> None:
     told = as_published(reader().get(f"{V1}/thresholds"), AllThresholds)
     assert told["rejection"] == {"warning": 0.2, "critical": 0.35, "direction": "above"}
     assert told["review"] == {"warning": 0.8, "critical": 0.6, "direction": "below"}
+
+
+def test_a_status_nobody_knows_is_taken_as_soon_as_a_test_has_it_as_in_the_cube() -> None:
+    bug = BugFactory.create(test__status="on_hold")
+    client = reader()
+    asked: dict[str, Any] = {"product_id": [bug.product_id], "status": "On_Hold,archived"}
+    told = report(client, **asked)
+    assert (told["question"]["statuses"], told["total"]["tests"]) == (["on_hold", "archived"], 1)
+    assert counted(client, told["total"]["links"]["bugs"]) == 1
+    for word in ("put_off", "any", "(none)", "on_hold,put_off"):
+        refused = refusal(client.get(QUALITY, {**asked, "status": word}))
+        assert list(refused) == ["status"], word
+        assert "is no status of a test. Known are: initialized, " in str(refused["status"])
+    document = catalogue.find(everything(), "quality").run(everything(), {**asked, "status": ["on_hold"]})
+    assert ("Tests", "on_hold") in document.parameters
