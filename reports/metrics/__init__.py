@@ -3,9 +3,9 @@
 ``answer(Query.read(["bugs", "rejection"], ["product", "month"], since="last quarter", until="last quarter"), access)``
 
 ``dimensions`` and ``measures`` hold what can be asked for, ``query`` the question, ``facts`` what the figures mean (its
-docstring is the definition) and ``answer`` the result. In between, ``counting`` chooses who counts: ``sums`` what adds up
-(tests and bugs), ``different`` what does not (testers, features), ``custom_numbers`` what custom reports say. All of them
-read groups through ``shell``, which asks for the ``first`` of them only, where no more are kept.
+docstring is the definition) and ``answer`` the result. In between, ``counting`` chooses who counts: ``sums`` what adds
+up (tests and bugs), ``different`` what does not (testers, features), ``custom_numbers`` what custom reports say. All of
+them read groups through ``shell``, which asks for the ``first`` of them only, where no more are kept.
 """
 
 from reports.metrics.answer import Answer, Row, answer
