@@ -7,10 +7,10 @@ question is, is decided once over all reports, so that groups of them can be com
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
 
-from reports.custom.answers import number
+from reports.custom.answers import MOST_DIGITS, number
 from reports.figures import share
 
 #: Answers that must be numbers, of all answers given, to make a question one of numbers.
@@ -90,11 +90,17 @@ def _of_numbers(name: str, given: Sequence[str], missing: int) -> FieldSummary:
         missing,
         count=len(numbers),
         not_numbers=len(given) - len(numbers),
-        average=float(sum(numbers) / len(numbers)),
+        average=_average(numbers),
         minimum=float(min(numbers)),
         maximum=float(max(numbers)),
         distribution=distribution(numbers),
     )
+
+
+def _average(numbers: Sequence[Decimal]) -> float:
+    """Without rounding on the way: numbers may be so far apart that a sum of 28 digits would lose the small ones."""
+    with localcontext(prec=2 * MOST_DIGITS + len(str(len(numbers)))):
+        return float(sum(numbers) / len(numbers))
 
 
 def distribution(numbers: Sequence[Decimal]) -> list[Bucket]:

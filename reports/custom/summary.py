@@ -4,11 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast, Coalesce
 
 from reports.custom import fields
-from reports.custom.answers import NONE, answers
+from reports.custom.answers import NONE, answers, read
 from reports.custom.fields import FieldKind, FieldSummary
 from sync.models import CustomReport, Test
 
@@ -68,9 +68,10 @@ def summarise(
     test = Coalesce("bug__test_id", "bug__mentioned_test_id")
     forms: Counter[str] = Counter()
     reports = []
-    for form, data, number in rows.values_list("configuration_id", "data", test).order_by("pk").iterator(_CHUNK):
+    written = rows.values_list("configuration_id", Cast("data", TextField()), test).order_by("pk")
+    for form, data, number in written.iterator(_CHUNK):
         forms[form] += 1
-        reports.append(_Report(answers(data), number))
+        reports.append(_Report(answers(read(data)), number))
     names = dict.fromkeys(name for report in reports for name in report.answers)
     asked = [*(wanted or names)]
     if reports:

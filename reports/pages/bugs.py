@@ -6,6 +6,7 @@ from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from reports.custom.answers import text_of
 from reports.pages import access, cells, frame, words
 from reports.pages.frame import Crumb
 from reports.pages.links import admin_row
@@ -84,4 +85,4 @@ def _report(row: Bug) -> list[tuple[str, str]]:
     report = CustomReport.objects.filter(bug=row).first()
     fields = report.data if report and isinstance(report.data, list) else []
     pairs = [field for field in fields if isinstance(field, dict)]
-    return [(words.spaced(str(field.get("key", ""))), str(field.get("value") or words.NONE)) for field in pairs]
+    return [(words.spaced(str(field.get("key", ""))), text_of(field.get("value")) or words.NONE) for field in pairs]

@@ -5,6 +5,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from sync.models.feature import Feature
+from sync.models.payload import Received
 from sync.models.person import Person
 from sync.models.product import Product
 from sync.models.searchable import joined, search_column
@@ -112,7 +113,7 @@ class CustomReport(models.Model):
 
     bug = models.OneToOneField(Bug, on_delete=models.CASCADE, primary_key=True, related_name="custom_report")
     configuration_id = models.TextField(blank=True, default="")
-    data = models.JSONField(default=list, help_text="The fields in TestIO's order: [{key, value}].")
+    data = models.JSONField(default=list, decoder=Received, help_text="The fields in TestIO's order: [{key, value}].")
     plain_text_interactions = models.TextField(blank=True, default="")
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from sync.models.payload import Received
 from sync.models.test import Test
 
 
@@ -12,7 +13,7 @@ class TestCase(models.Model):
     testio_id = models.BigIntegerField()
     title = models.TextField(blank=True, default="")
     feature_id = models.BigIntegerField(null=True, blank=True)
-    steps = models.JSONField(default=list)
+    steps = models.JSONField(default=list, decoder=Received)
     missing_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -31,7 +32,7 @@ class TestCaseResult(models.Model):
     test_case_id = models.BigIntegerField(null=True, blank=True)
     status = models.TextField(blank=True, default="")
     tester = models.TextField(blank=True, default="")
-    steps = models.JSONField(default=list)
+    steps = models.JSONField(default=list, decoder=Received)
     missing_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:

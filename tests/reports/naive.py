@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from reports.metrics import Query
@@ -230,8 +230,20 @@ def _of_reports(everything: World, name: str, bugs: Iterable[int]) -> Any:
 
 
 def _number(report: list[Json], field: str) -> Decimal | None:
-    value = next((each.get("value") for each in report if each.get("key") == field), None)
-    try:
-        return None if value is None or isinstance(value, bool) else Decimal(str(value))
-    except InvalidOperation:
+    values = _values(next((each.get("value") for each in report if each.get("key") == field), None))
+    if len(values) != 1 or isinstance(values[0], bool | dict):
         return None
+    text = values[0] if isinstance(values[0], str) else f"{Decimal(str(values[0])):f}"
+    digits, _, decimals = text.removeprefix("-" if text.startswith("-") else "+").partition(".")
+    return Decimal(text) if _is_digits(digits) and (_is_digits(decimals) or "." not in text) else None
+
+
+def _values(value: Any) -> list[Any]:
+    """Those in a list, and in the lists in it, without blank ones."""
+    if isinstance(value, list):
+        return [found for each in value for found in _values(each)]
+    return [] if value is None or (isinstance(value, str) and not value.strip()) else [value]
+
+
+def _is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 40

@@ -27,7 +27,7 @@ STATUSES = ("accepted", "accepted", "auto_accepted", "rejected", "rejected", "fo
 TEST_STATUSES = ("running", "locked", "archived", "archived", "archived", "cancelled", "initialized", "paused")
 TYPES = ("coverage", "focused", "external", None, "")
 REASONS = ("known_bug", "irrelevant", "")
-VALUES = (4, "3.5", "12", None, "good", "", True, "-2", 0)
+VALUES = (4, "3.5", "12", None, "good", "", True, "-2", 0, ["7"], [8, None], [1, 2], " 3", "1e3")
 
 
 def build(seed: int = 1, tests: int = 40, bugs: int = 130) -> list[Customer]:

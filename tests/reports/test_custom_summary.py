@@ -1,21 +1,24 @@
 """Custom reports summed up: numbers, categories and text told apart, and nothing counted that is not there."""
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
+from io import BytesIO
 from typing import Any
 
 import pytest
-from hypothesis import given
+from django.db.models import TextField
+from django.db.models.functions import Cast
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports import catalogue
+from reports import catalogue, exports
 from reports.catalogue import BadParameters
 from reports.custom import fields
-from reports.custom.answers import answers, number
+from reports.custom.answers import answers, number, read
 from reports.custom.fields import FieldKind
 from reports.metrics import Query, answer
 from reports.metrics.vocabulary import ANY
 from reports.schemas.custom_reports import CustomReportPage, CustomReportSummary
-from sync.models import Bug, Test
+from sync.models import Bug, CustomReport, Test
 from tests.factories import MARCH, BugFactory, CustomReportFactory, ProductFactory, TestFactory
 from tests.reports.world import everything, rows
 from tests.sync.api.calling import V1, as_published, reader, refusal
@@ -235,3 +238,74 @@ def test_the_report_refuses_a_question_that_nobody_was_asked() -> None:
     filed(TestFactory.create(), 4)
     with pytest.raises(BadParameters, match='No custom report here has a field "colour"'):
         catalogue.find(everything(), "custom-report-summary").run(everything(), {"field": ["colour"]})
+
+
+PLAIN = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.integers(10**38, 10**42), st.integers(-(2**65), 2**65),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8")),
+    st.from_regex(r"\s*[-+]?[0-9]{1,3}(\.[0-9]{1,3})?(e[0-9])?\s*", fullmatch=True),
+    st.from_regex(r"[0-9]{39,42}(\.[0-9]{39,42})?", fullmatch=True),
+    st.sampled_from([1e20, "7", " 7 ", "+7", "-7.5", "1e3", "", " ", "\v\f\x1c\x85\u2003", '"7"', "[7]", "7, 8"]),
+)  # fmt: skip
+ANSWERS = st.recursive(
+    PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2)
+)
+
+
+@pytest.mark.django_db
+def test_cube_and_summary_mean_the_same_by_a_number_whatever_was_answered() -> None:
+    test = TestFactory.create(status="archived")
+    filed(test, *[None] * 5)
+    forms = [*CustomReport.objects.all()]
+    measures = tuple(f"report_{kind}:stars" for kind in ("values", "sum", "average", "minimum", "maximum"))
+
+    @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=200)
+    @given(st.lists(ANSWERS, min_size=5, max_size=5))
+    def agree(values: list[Any]) -> None:
+        for form, value in zip(forms, values, strict=True):
+            form.data = [{"key": "stars", "value": value}, {"key": "stars", "value": 99}]
+        CustomReport.objects.bulk_update(forms, ["data"])
+        written = CustomReport.objects.values_list(Cast("data", TextField()), flat=True)
+        found = [answers(read(each))["stars"] for each in written]
+        numbers = [value for each in found if each and (value := number(each)) is not None]
+        summed = fields.summary("stars", FieldKind.NUMERIC, found)
+        with localcontext(prec=100):
+            expected = [summed.count, float(sum(numbers)) if numbers else None]
+        expected += [summed.average, summed.minimum, summed.maximum]
+        assert list(answer(Query(measures), None).totals.values()) == pytest.approx(expected)
+
+    agree()
+
+
+@pytest.mark.django_db
+def test_a_list_of_one_value_is_that_value_in_the_summary_and_in_the_cube() -> None:
+    test = TestFactory.create()
+    filed(test, ["7"], ["8"], [9], "10", 11, [[None, "12", " "]], key="stars")
+    filed(test, ["1", "2"], [], [[]], {"a": 7}, True, " 7 ", "1e3", key="stars")
+    asked = {"field": "stars", "test_id": test.pk}
+    told = summary(**asked)
+    assert told["reports"] == 13
+    cube = answer(Query(("report_values:stars", "report_average:stars", "report_sum:stars")), None).totals
+    assert list(cube.values()) == [6, 9.5, 57]
+
+
+@pytest.mark.django_db
+def test_a_number_beyond_64_bits_breaks_no_summary_list_file_or_page() -> None:
+    test = TestFactory.create()
+    numbers = [1e20, -1e20, 2**64, 2**64 - 1, -(2**63), 4, 5, {"deep": [1e300]}]
+    filed(test, *numbers)
+    stars = field(summary())
+    assert (stars["count"], stars["not_numbers"], stars["minimum"], stars["maximum"]) == (7, 1, -1e20, 1e20)
+    client = reader(name="lists")
+    told = client.get(f"{V1}/custom-reports").json()["custom_reports"]
+    values = [each["fields"][0]["value"] for each in reversed(told)]
+    assert values == numbers
+    bug = Bug.objects.order_by("pk")[0]
+    assert client.get(f"{V1}/bugs/{bug.pk}?include=report").json()["report"]["fields"][0]["value"] == 1e20
+    assert b"100000000000000000000" in client.get(f"/bugs/{bug.pk}/").content
+    for kind in ("csv", "xlsx", "json", "markdown", "pdf"):
+        for name in ("custom-reports", "custom-report-summary"):
+            out = BytesIO()
+            exports.write(catalogue.find(everything(), name).run(everything(), {}), kind, out)
+            assert out.tell(), (name, kind)
