@@ -1,6 +1,7 @@
 """The words of the dimensions that have a closed vocabulary: which there are, and what each stands for.
 
-TestIO may use a word tomorrow that nobody knows today; it can be filtered by as soon as a record has it.
+TestIO may use a word tomorrow that nobody knows today; it can be filtered by as soon as a record has it, as it is
+written there. Known words may be typed in any case.
 """
 
 from collections.abc import Iterable
@@ -35,11 +36,15 @@ _RECORDS: dict[str, type[Any]] = {
 
 
 def stored_words(dimension: Dimension, word: str) -> set[str | None]:
-    """The stored words that people see as ``word``; None: a test-case test."""
-    word = plain(word)
+    """The stored words that ``word`` may stand for, whatever its case; None: a test-case test.
+
+    Words are compared as they are, so that an index serves: with the case they were typed in, as TestIO may send a word
+    with capital letters, and in the lower case of the words that are known.
+    """
+    words = {word.strip(), plain(word)}
     if dimension.name == "bug_status":
-        return {word, wording.stored_bug_status(word)}
-    return {word, wording.stored_testing_type(word)} if dimension.name == "testing_type" else {word}
+        return {*words, wording.stored_bug_status(word)}
+    return {*words, wording.stored_testing_type(word)} if dimension.name == "testing_type" else {*words}
 
 
 def plain(word: object) -> str:
@@ -55,14 +60,14 @@ def refusal(dimension: Dimension, values: Iterable[object]) -> str:
     strange = [word for word in words if not stored_words(dimension, word) & known]
     used = _used(dimension, strange) if strange else set()
     for word in strange:
-        if plain(word) not in used:
+        if not stored_words(dimension, word) & used:
             offered = ", ".join(f'"{each}"' for each in WORDS[dimension.name])
             return f'A filter by {dimension.name} takes {offered} or "{NONE}", not "{word}".'
     return ""
 
 
-def _used(dimension: Dimension, words: Iterable[str]) -> set[str]:
+def _used(dimension: Dimension, words: Iterable[str]) -> set[str | None]:
     """Those that a record has. Whoever's it is: they are TestIO's words, not a customer's."""
     rows = _RECORDS[dimension.name].objects.order_by()
-    kept = {f"{dimension.path}__in": {plain(word) for word in words}}
+    kept = {f"{dimension.path}__in": {stored for word in words for stored in stored_words(dimension, word)}}
     return set(rows.filter(**kept).values_list(dimension.path, flat=True).distinct())

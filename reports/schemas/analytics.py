@@ -54,7 +54,8 @@ class AnalyticsQuestion(Schema):
         description=(
             "The values to keep, by dimension: words as people see them or as TestIO stores them, ids, periods such as "
             '`2026-03`, and `(none)`. Without `test_status` only executed tests count; `["any"]` counts all. '
-            "A word of a closed vocabulary that is not known is refused."
+            "Words may be in any case, or as a row's key has them. A word of a closed vocabulary that is neither known "
+            "nor in any record is refused."
         ),
         examples=[{"product": [12], "severity": ["high", "critical"]}],
     )

@@ -253,6 +253,35 @@ def test_both_words_and_those_testio_invents_can_be_filtered_by() -> None:
         Query(("bugs",), filters={"bug_status": ("paused",)})
 
 
+@pytest.mark.parametrize(
+    ("dimension", "invented", "typed", "stored"),
+    [
+        ("severity", "Blocker", "Critical", "critical"),
+        ("bug_status", "Postponed", "Open", "forwarded"),
+        ("rejection_reason", "Not funny", "Device_Not_Relevant", "device_not_relevant"),
+        ("testing_type", "Exploratory", "Custom", "external"),
+        ("test_status", "Paused", "Running", "running"),
+    ],
+)
+def test_a_word_is_filtered_by_as_it_is_stored_and_known_words_in_any_case(
+    dimension: str, invented: str, typed: str, stored: str
+) -> None:
+    column = {"bug_status": "status", "testing_type": "test__testing_type", "test_status": "test__status"}
+    for number, word in enumerate((invented, stored), 1):
+        BugFactory.create_batch(number, **{"test__status": "locked", column.get(dimension, dimension): word})
+    everywhere = {} if dimension == "test_status" else {"test_status": (ANY,)}
+    asked = {"test_status": (invented, stored)} if dimension == "test_status" else everywhere
+    for row in answer(Query(("bugs",), (dimension,), filters=asked), None).rows:
+        again = answer(
+            Query(("bugs", "tests"), filters={**everywhere, dimension: (str(row.cells[0].key),)}), None
+        ).totals
+        assert again == {"bugs": row.values["bugs"], "tests": row.values["bugs"]}, row
+    for words, bugs in (((typed,), 2), ((f" {stored} ".upper(),), 2), ((invented, typed), 3)):
+        assert (words, figures("bugs", filters={**everywhere, dimension: words})["total"]) == (words, bugs)
+    with pytest.raises(Unanswerable, match=f'A filter by {dimension} takes .*, not "Nobody"'):
+        Query(("bugs",), filters={dimension: ("Nobody",)})
+
+
 @pytest.mark.parametrize("time", ["week", "month", "quarter", "year"])
 def test_times_have_no_figures_of_the_period_before_and_a_note_says_so(time: str) -> None:
     for month in (2, 5):

@@ -207,3 +207,12 @@ def test_whoever_lacks_a_permission_is_told_so(client: Client, scene: Scene) -> 
     client.force_login(User.objects.create(username="nobody"))
     addresses = ("/metrics/", "/metrics/rows/", "/metrics/file/csv/", "/metrics/values/", "/reports/", "/reports/bugs/")
     assert [client.get(address).status_code for address in addresses] == [403] * len(addresses)
+
+
+def test_a_word_with_a_capital_letter_leads_to_its_rows_and_their_file(reader: Client) -> None:
+    bug = BugFactory.create(severity="Blocker", title="All gone", test__status="archived")
+    page = _shown(reader, "/metrics/?measure=bugs&rows=severity")
+    link = unescape(next(iter(re.findall(r'href="(/metrics/rows/[^"]*severity=Blocker[^"]*)"', page))))
+    assert f"/bugs/{bug.pk}/" in _shown(reader, link)
+    response = reader.get("/metrics/file/csv/?measure=bugs&rows=severity&severity=Blocker")
+    assert (response.status_code, b"Blocker" in response.getvalue()) == (200, True)
