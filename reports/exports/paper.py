@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from fpdf import FPDF
-from fpdf.enums import XPos, YPos
+from fpdf.enums import MethodReturnValue, XPos, YPos
 
 from reports.documents import Document, Figure, Kind, Section
 from reports.exports import drawings, paper_tables
@@ -19,6 +19,10 @@ from reports.exports.rows import Counter, Seen
 MARGIN = 14.0
 #: Tables with more columns than this are easier to read on a page that lies on its side.
 MOST_UPRIGHT_COLUMNS = 7
+
+#: Of a note below a figure: more is no note.
+MOST_NOTE_LINES = 6
+_NOTE_SIZE, _NOTE_LINE, _ABOVE_NOTE = 7.0, 3.4, 13.5
 
 INK, GREY, FAINT = (28, 34, 42), (95, 105, 118), (222, 227, 233)
 
@@ -72,6 +76,16 @@ class Paper(FPDF):
         while fits and self.get_string_width(f"{text[:fits]}…") > width:
             fits = min(fits - 1, int(fits * 0.9))
         return f"{text[:fits].rstrip()}…"
+
+    def lines_of(self, text: str, width: float, most: int) -> list[str]:
+        """Broken where it does not fit; the last of ``most`` lines is cut."""
+        if "\n" not in text and self.get_string_width(text) <= width:
+            return [text]
+        self.c_margin, margin = 0, self.c_margin
+        found = self.multi_cell(width, 1, text, align="L", dry_run=True, output=MethodReturnValue.LINES)
+        self.c_margin = margin
+        lines = [str(line) for line in found] if isinstance(found, list) else [text]
+        return lines if len(lines) <= most else [*lines[: most - 1], self.cut(f"{lines[most - 1]} …", width)]
 
     def paragraph(self, text: str, height: float) -> None:
         printable = self.letters.printable(text)
@@ -153,26 +167,36 @@ def _section(paper: Paper, section: Section, counter: Counter) -> None:
 
 
 def _figures(paper: Paper, section: Section) -> None:
-    """Four beside each other, each in its box."""
-    across, gap, height = 4, 3.0, 19.0
+    """Four beside each other, each in its box; boxes beside each other are as high as the longest note needs."""
+    across, gap = 4, 3.0
     width = (paper.epw - gap * (across - 1)) / across
     for start in range(0, len(section.figures), across):
+        figures = section.figures[start : start + across]
+        notes = [_note_of(paper, figure, width - 4) for figure in figures]
+        height = _ABOVE_NOTE + _NOTE_LINE * max(1, *map(len, notes)) + 1.5
         paper.needs(height + gap)
         top = paper.get_y()
-        for number, figure in enumerate(section.figures[start : start + across]):
-            _figure(paper, figure, MARGIN + number * (width + gap), top, width)
+        for number, (figure, note) in enumerate(zip(figures, notes, strict=True)):
+            _figure(paper, figure, note, MARGIN + number * (width + gap), top, width, height)
         paper.set_xy(MARGIN, top + height + gap)
 
 
-def _figure(paper: Paper, figure: Figure, left: float, top: float, width: float) -> None:
+def _note_of(paper: Paper, figure: Figure, width: float) -> list[str]:
+    paper.ink(size=_NOTE_SIZE)
+    return paper.lines_of(paper.letters.printable(figure.note), width, MOST_NOTE_LINES)
+
+
+def _figure(
+    paper: Paper, figure: Figure, note: list[str], left: float, top: float, width: float, height: float
+) -> None:
     paper.set_draw_color(*FAINT)
-    paper.rect(left, top, width, 19)
-    lines = (
-        (figure.title, 8, False, 1.5),
-        (shown(figure.value, figure.kind), 14, True, 6.5),
-        (figure.note, 7, False, 13.5),
-    )
-    for text, size, bold, down in lines:
+    paper.rect(left, top, width, height)
+    lines = [
+        (paper.letters.printable(figure.title), 8.0, False, 1.5, 4.0),
+        (paper.letters.printable(shown(figure.value, figure.kind)), 14.0, True, 6.5, 6.0),
+        *((line, _NOTE_SIZE, False, _ABOVE_NOTE + number * _NOTE_LINE, _NOTE_LINE) for number, line in enumerate(note)),
+    ]
+    for text, size, bold, down, line_height in lines:
         paper.ink(size=size, bold=bold, colour=INK if bold else GREY)
         paper.set_xy(left + 2, top + down)
-        paper.line_of(paper.letters.printable(text), width - 4, 6 if bold else 4)
+        paper.line_of(text, width - 4, line_height)

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from fpdf.enums import MethodReturnValue
-
 from reports.documents import Column, Table, Value
 from reports.exports.cells import shown
 from reports.exports.rows import Counter
@@ -94,7 +92,10 @@ class _Drawn:
     ) -> None:
         paper = self._paper
         paper.ink(size=self._size, bold=is_head)
-        cells = [self._lines(text, width) for text, width in zip(texts, self._widths, strict=True)]
+        cells = [
+            paper.lines_of(text, width - 2 * _PADDING, _MOST_LINES)
+            for text, width in zip(texts, self._widths, strict=True)
+        ]
         height = max(map(len, cells)) * _LINE + 2 * _PADDING
         if paper.get_y() + height > paper.bottom:
             paper.add_page()
@@ -119,18 +120,6 @@ class _Drawn:
         paper.set_draw_color(*_RULE)
         paper.set_line_width(0.1)
         paper.line(left, top + height, left + width, top + height)
-
-    def _lines(self, text: str, width: float) -> list[str]:
-        paper, room = self._paper, width - 2 * _PADDING
-        if "\n" not in text and paper.get_string_width(text) <= room:
-            return [text]
-        paper.c_margin, margin = 0, paper.c_margin
-        found = paper.multi_cell(room, _LINE, text, align="L", dry_run=True, output=MethodReturnValue.LINES)
-        paper.c_margin = margin
-        lines = [str(line) for line in found] if isinstance(found, list) else [text]
-        if len(lines) <= _MOST_LINES:
-            return lines
-        return [*lines[: _MOST_LINES - 1], paper.cut(f"{lines[_MOST_LINES - 1]} …", room)]
 
     def _remark(self, text: str) -> None:
         self._paper.ink(size=8.5, colour=_GREY)

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from reports import exports
-from reports.documents import Column, Kind, Table, Value
+from reports.documents import Column, Document, Figure, Kind, Section, Table, Value
 from reports.exports import drawings, sheet_names
 from reports.exports.paper_tables import MOST_ROWS
 from reports.exports.rows import STEP
-from tests.reports.papers import COLUMNS, REPORTED, document, quality, table, texts, written
+from tests.reports.papers import COLUMNS, MADE, REPORTED, document, quality, table, texts, written
 
 #: What PostgreSQL can hold, which is what exports meet.
 ANY_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=80)
@@ -205,6 +205,13 @@ def test_a_pdf_can_be_read() -> None:
     assert reader.metadata is not None
     assert reader.metadata.title == "Quality: Käse & Söhne"
     assert [each.title for each in reader.outline if not isinstance(each, list)] == ["Figures", "Rows"]
+
+
+def test_a_note_below_a_figure_is_on_paper_to_its_end() -> None:
+    note = "healthy (warning down to 35%, critical down to 20%); -3.4 points against the period before"
+    figures = [Figure("review", "Review", 0.25, Kind.RATE, note), Figure("tests", "Tests", 3)]
+    text = words(written(Document("short", "In short", MADE, sections=[Section(figures=figures)]), "pdf"))
+    assert note in text
 
 
 def test_a_pdf_has_the_letters_of_the_world() -> None:
