@@ -265,4 +265,5 @@ def _limits(limits: Limits) -> Document:
         "bugs_of_unread_tests": limits.bugs_of_unread_tests,
         "tests_without_bugs_read": limits.tests_without_bugs_read,
         "undated_tests": limits.undated_tests,
+        "in_both_periods": limits.in_both_periods,
     }

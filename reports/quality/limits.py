@@ -54,7 +54,8 @@ class LeftOut:
 class Limits:
     """``unread_tests`` are tests that only bugs mention, ``unread_test_ids`` the first of their numbers and
     ``bugs_of_unread_tests`` those bugs, which count nowhere. ``tests_without_bugs_read`` do count, their bugs cannot;
-    ``undated_tests`` have no end and so are in no period."""
+    ``undated_tests`` have no end and so are in no period. ``in_both_periods`` were added by name, and the filter finds
+    them in the period that this one is compared with."""
 
     gaps: Sequence[Gap] = ()
     old_products: Sequence[OldProduct] = ()
@@ -64,6 +65,7 @@ class Limits:
     bugs_of_unread_tests: int = 0
     tests_without_bugs_read: int = 0
     undated_tests: int = 0
+    in_both_periods: int = 0
     data_as_of: datetime | None = None
 
     @property
@@ -94,6 +96,11 @@ class Limits:
     def _about_choice(self) -> Iterable[str]:
         if self.undated_tests:
             yield f"{_many(self.undated_tests, 'test')} without an end in TestIO: left out, as no period has them."
+        if self.in_both_periods:
+            yield (
+                f"{_many(self.in_both_periods, 'test')} added by number ended in the period before: counted in both "
+                "periods."
+            )
         for each in self.left_out:
             yield f"{each.what.capitalize()} {each.id} is left out: {each.reason}."
 
@@ -101,7 +108,7 @@ class Limits:
 def limits(question: Question, products: Sequence[Product], *, without_bugs_read: int) -> Limits:
     """Of the question's ``products``, also those TestIO has no more, and how many of its tests are without bugs read.
 
-    Two statements, or three where there is a period.
+    Two statements, three where there is a period, and one more where tests were added to it.
     """
     now = timezone.now()
     read = [product for product in products if not product.missing_since]  # others are not read again, nor counted
@@ -121,6 +128,7 @@ def limits(question: Question, products: Sequence[Product], *, without_bugs_read
         bugs_of_unread_tests=sum(unread.values()),
         tests_without_bugs_read=without_bugs_read,
         undated_tests=_undated(question),
+        in_both_periods=_in_both_periods(question),
         data_as_of=freshness.oldest((age.data_as_of for age in ages.values()), now=now).data_as_of,
     )
 
@@ -161,6 +169,13 @@ def _undated(question: Question) -> int:
         return 0
     ever = replace(question, wish=replace(wish, first=None, last=None))
     return counted_tests(ever).filter(end_at=None).exclude(pk__in=wish.include).count()
+
+
+def _in_both_periods(question: Question) -> int:
+    before = question.previous()
+    if before is None or not question.wish.include:
+        return 0
+    return counted_tests(before).filter(pk__in=question.wish.include).count()
 
 
 def _many(number: int, what: str) -> str:

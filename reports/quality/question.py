@@ -85,7 +85,8 @@ class Question:
     def previous(self) -> "Question | None":
         """The same for the period before, of the same length; None without one.
 
-        Tests that were added to this period by name are no part of the one before.
+        It has the tests that the filter finds there, as a report of that period alone would. Tests added by name are
+        added to this period, and to none before; one that ended in the period before counts there as well as here.
         """
         if self.period is None:
             return None
@@ -93,10 +94,7 @@ class Question:
             before = self.period.previous()
         except (ValueError, OverflowError):  # before the year 1
             return None
-        away = (*self.wish.exclude, *self.wish.include)
-        return replace(
-            self, wish=replace(self.wish, first=before.first, last=before.last, exclude=away, include=()), gone=()
-        )
+        return replace(self, wish=replace(self.wish, first=before.first, last=before.last, include=()), gone=())
 
     def parameters(self) -> dict[str, str]:
         """The same question as parameters of the API, with days instead of phrases and the words people see."""

@@ -84,7 +84,12 @@ class QualityChanges(Document):
 class QualityStanding(QualityTally):
     health: HealthOfRates
     overall_health: HealthClass = Field(description="The worst class of any rate.")
-    previous: QualityTally | None = Field(description="The period before, equally long; null where there is none.")
+    previous: QualityTally | None = Field(
+        description=(
+            "The period before, equally long; null where there is none. It has the tests that the filter finds there: "
+            "those of `include_test_id` are added to the period asked for only."
+        )
+    )
     changes: QualityChanges | None
     links: QualityLinks
 
@@ -154,6 +159,9 @@ class QualityLimits(Document):
     bugs_of_unread_tests: int
     tests_without_bugs_read: int
     undated_tests: int = Field(description="Without an end, so that no period has them.")
+    in_both_periods: int = Field(
+        description="Tests of `include_test_id` that ended in the period before: counted there as well as in this one."
+    )
 
 
 class QualityTestCases(CaseFigures):

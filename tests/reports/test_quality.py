@@ -71,7 +71,6 @@ def test_every_figure_is_the_one_that_loops_over_plain_rows_come_to() -> None:
                 wish,
                 first=report.previous_period.first,
                 last=report.previous_period.last,
-                exclude=(*wish.exclude, *wish.include),
                 include=(),
             )
             previous = report.total.previous
@@ -218,6 +217,25 @@ def test_against_the_period_before_of_the_same_length() -> None:
     changes = report.total.changes()
     assert changes is not None
     assert (changes["tests"], changes["bugs"], changes["rejection"], changes["auto_acceptance"]) == (-1, -1, -0.5, 0)
+
+
+def test_the_period_before_has_what_the_filter_finds_there_also_of_tests_added_to_this_one() -> None:
+    product = ProductFactory.create()
+    here, before, cancelled, left_out = (
+        TestFactory.create(product=product, end_at=MARCH.replace(day=day), status=status)
+        for day, status in ((15, "locked"), (5, "locked"), (6, "cancelled"), (7, "locked"))
+    )
+    wish: dict[str, Any] = {"products": (product.pk,), "first": date(2026, 3, 11), "last": date(2026, 3, 20)}
+    wish["exclude"] = (left_out.pk,)
+    report = made(**wish, include=(before.pk, cancelled.pk))
+    assert {row.id for row in report.tests} == {here.pk, before.pk, cancelled.pk}
+    assert report.total.previous == made(**wish).total.previous
+    assert report.total.previous is not None
+    assert report.total.previous.tests == 1
+    assert report.limits.in_both_periods == 1
+    assert report.limits.sentences()[-1] == (
+        "1 test added by number ended in the period before: counted in both periods."
+    )
 
 
 def test_without_both_ends_of_a_period_there_is_nothing_to_compare_with() -> None:
