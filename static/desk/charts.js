@@ -6,6 +6,7 @@
 
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 const drawn = new Map();
+const FONT = { family: "Inter, system-ui, sans-serif", size: 12 };
 
 /** A colour of the stylesheet as a canvas understands it, in the scheme shown now. */
 function colour(name) {
@@ -62,13 +63,31 @@ function shown(value, unit) {
   return unit ? `${number} ${unit}` : number;
 }
 
+/** The beginning of a name that is too long for its place beside the chart. */
+function shortened(name, context, width) {
+  if (context.measureText(name).width <= width) return name;
+  const letters = [...name];
+  while (letters.length > 1 && context.measureText(`${letters.join("").trimEnd()}…`).width > width) letters.pop();
+  return `${letters.join("").trimEnd()}…`;
+}
+
+/** The name of a bar that lies on its side: Chart.js gives it half the width, and would cut off its beginning. */
+function besideBar(value) {
+  const { ctx, width } = this.chart;
+  ctx.save();
+  ctx.font = `${FONT.size}px ${FONT.family}`;
+  const name = shortened(this.getLabelForValue(value), ctx, width * 0.45 - 12);
+  ctx.restore();
+  return name;
+}
+
 function optionsOf(figure, series) {
   const text = colour("text");
   const grid = colour("grid");
   const stacked = "stacked" in figure.dataset;
   const sideways = "sideways" in figure.dataset;
   const unit = figure.dataset.unit || "";
-  const font = { family: "Inter, system-ui, sans-serif", size: 12 };
+  const font = FONT;
   const values = {
     stacked,
     beginAtZero: true,
@@ -82,6 +101,7 @@ function optionsOf(figure, series) {
     grid: { display: false },
     ticks: { color: text, font, padding: 4, maxRotation: 0, autoSkip: !sideways, autoSkipPadding: 12 },
   };
+  if (sideways) points.ticks.callback = besideBar;
   const scales = sideways ? { x: values, y: points } : { x: points, y: values };
   if (series.some((each) => each.yAxisID === "right")) {
     scales.right = { ...values, stacked: false, position: "right", grid: { display: false } };

@@ -1,7 +1,7 @@
 """The main screens with real data of a simulated company, as axe-core judges them: light, dark and on a phone."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from playwright.sync_api import expect
 
 from sync.models import SyncEvent
@@ -34,6 +34,20 @@ def test_nothing_on_the_main_screens_keeps_anybody_out(visitor: Visitor) -> None
             found[name] = serious_findings(page)
         assert (width, scheme, {name: lines for name, lines in found.items() if lines}) == (width, scheme, {})
         page.context.close()
+
+
+@pytest.mark.usefixtures("synced")
+def test_nor_does_anything_keep_out_who_may_only_look(visitor: Visitor) -> None:
+    """Their tables have no links, so that the keyboard reaches what is cut off by moving the table itself."""
+    vera = User.objects.create(username="vera")
+    may = Permission.objects.filter(content_type__app_label="sync", codename__startswith="view_")
+    vera.user_permissions.set([*may, Permission.objects.get(codename="see_all_customers")])
+    page = visitor.page(vera)
+    page.emulate_media(reduced_motion="reduce")
+    for name in ("overview", "test", "metrics", "quality", "search", "reports"):
+        page.goto(next(screen.address() for screen in SCREENS if screen.name == name))
+        expect(page.get_by_role("heading").first).to_be_visible()
+        assert (name, serious_findings(page)) == (name, [])
 
 
 def test_nor_does_anything_at_the_door(visitor: Visitor) -> None:

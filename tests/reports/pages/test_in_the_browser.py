@@ -8,7 +8,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from tests.browser import Visitor
-from tests.factories import CustomerFactory, TestFactory
+from tests.factories import BugFactory, CustomerFactory, ProductFactory, SyncEventFactory, TestFactory
 from tests.reports.pages.scenes import Scene, stage
 
 
@@ -44,6 +44,43 @@ def test_every_page_opens_light_and_dark_and_fits(visitor: Visitor, reader: User
             assert (name, _width(page)) == (name, width)
         grounds.add(_background(page))
     assert len(grounds) == 2
+
+
+def test_the_last_syncs_fit_beside_the_problems_and_their_table_can_be_focused(
+    visitor: Visitor, reader: User, scene: Scene
+) -> None:
+    SyncEventFactory.create(
+        customer=scene.product.customer,
+        status="partial",
+        finished_at=timezone.now(),
+        tests_new=1234,
+        bugs_new=98765,
+        gaps=321,
+    )
+    page = visitor.page(reader, width=1280)
+    page.goto("/")
+    table = page.get_by_role("group", name="Last syncs")
+    assert table.evaluate("box => [box.scrollWidth - box.clientWidth, box.tabIndex]") == [0, 0]
+
+
+def test_names_beside_bars_are_shortened_at_their_end_on_a_phone(visitor: Visitor, reader: User, scene: Scene) -> None:
+    names = ("Nordwind Shop with a name that is long (#5000)", "Short")
+    for name in names:
+        BugFactory.create(test__product=ProductFactory.create(name=name), test__end_at=timezone.now())
+    page = visitor.page(reader, width=360)
+    page.goto("/metrics/?measure=bugs&rows=product&view=chart")
+    expect(page.locator("canvas")).to_be_visible()
+    labels, has_room = page.evaluate(
+        """() => {
+            const { scales: { y }, ctx } = Chart.getChart(document.querySelector("canvas"));
+            ctx.font = "12px Inter, system-ui, sans-serif";
+            const labels = y.ticks.map((tick) => tick.label);
+            return [labels, labels.every((label) => ctx.measureText(label).width <= y.width)];
+        }"""
+    )
+    assert has_room
+    long = next(label for label in labels if label.startswith("Nordwind"))
+    assert (long[-1], "Short" in labels, names[0].startswith(long[:-1])) == ("…", True, True)
 
 
 def test_the_theme_is_chosen_by_keyboard_and_remembered(visitor: Visitor, reader: User, scene: Scene) -> None:
