@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import orjson
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 from pydantic import Field
@@ -13,7 +12,7 @@ from pydantic import Field
 from reports import custom
 from reports.builtin.scope import OfDays, of_tables
 from reports.catalogue import Report
-from reports.custom.answers import number
+from reports.custom.answers import number, text_of
 from reports.documents import Column, Document, Kind, StoredRows, Table, Value
 from reports.limits import limits
 from sync import wording
@@ -131,19 +130,9 @@ def _answers(data: Any) -> Mapping[str, str]:
     answers: dict[str, str] = {}
     for field in data if isinstance(data, list) else ():
         if isinstance(field, dict) and field.get("key") is not None:
-            key, value = str(field["key"]), _text(field.get("value"))
+            key, value = str(field["key"]), text_of(field.get("value")) or ""
             answers[key] = f"{answers[key]}; {value}" if key in answers else value
     return answers
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return ", ".join(map(_text, value))
-    return orjson.dumps(value).decode()
 
 
 def _shown(

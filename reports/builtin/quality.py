@@ -48,7 +48,7 @@ class Choice(OfProducts):
     testing_type: params.TestingTypes = Field([], description="Tests of these types; both words are taken.")
     feature_id: params.Ids = Field([], description="Tests that use one of these features, with all of their bugs.")
     exclude_test_id: params.Ids = Field([], description="Not these, whatever the filter says.")
-    include_test_id: params.Ids = Field([], description="These too, whatever the filter says.")
+    include_test_id: params.Ids = Field([], description="These too, in this period, whatever the filter says.")
 
     def question(self, access: Access) -> Question:
         """Raises ``Refusal`` and ``CustomerError``."""

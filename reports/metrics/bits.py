@@ -13,7 +13,7 @@ from reports.metrics.facts import KEYS
 from reports.metrics.plans import LITTLE_MEMORY, planned
 from reports.metrics.query import Query
 from reports.metrics.sets import Member, Sets
-from reports.metrics.shell import Numbers, Statement, appended, fetch, filled, identifiers, spread
+from reports.metrics.shell import Numbers, Statement, appended, fetch, filled, identifiers
 
 #: In one bigint, and none of them its sign. PostgreSQL hashes numbers, but must sort strings of bits to group by them.
 _BITS = 62
@@ -55,26 +55,36 @@ def different_by_members(
 
 
 def tests_and_bugs_by_members(query: Query, sets: Sets, subject: Subject, rows: Statement) -> Numbers:
-    """Tests by the members of all their bugs' sets, and their bugs, out of one reading: for groups by nothing else.
+    """Tests by the members of all their bugs' sets, and their bugs, out of one reading. Not by other sets.
 
     ``rows`` have the keys, ``counted`` (the test) and the bug, NULL in a test without.
     """
-    bits = _Bits(sets.values(subject))
+    values = sets.values(subject)
+    bits = _Bits(values)
     places, keys = sets.places(subject), KEYS[: len(query.dimensions)]
+    others = [key for place, key in enumerate(keys) if place not in places]
     shell = SQL(_TESTS_AND_BUGS).format(
         **bits.terms,
         rows=SQL(rows[0]),
         selected=identifiers((*keys, "counted", "bug")),
         number=Identifier(keys[places[0]]),
+        others=SQL("").join(SQL("{}, ").format(Identifier(key)) for key in others),
+        empty=SQL("NULL, ") * len(others),
     )
+    place_of = {member: place for place, member in enumerate(bits.members, 1)}
+    of_sets = [(number, place_of[member]) for number, members in values.items() for member in members]
+    columns = [list(column) for column in zip(*of_sets, strict=True)] or [[], []]
     with planned(LITTLE_MEMORY):
-        found_rows = fetch(shell, [*bits.of_numbers, *rows[1], *bits.of_members])
-    of_sets = {(number,) * len(keys): {"total": found} for kind, number, found in found_rows if kind == "set"}
-    groups = spread(of_sets, sets, subject)
-    for kind, place, found in found_rows:
-        if kind == "member":
-            groups.setdefault(filled(keys, places, bits.members[place - 1]), {})["tests"] = found
-    return Numbers(groups, {"total": sum(each["total"] for each in of_sets.values())})
+        found_rows = fetch(shell, [*bits.of_numbers, *rows[1], *bits.of_members, *columns])
+    found = Numbers()
+    for name, *cells, place, number in found_rows:
+        if place is None:
+            found.total = {name: int(number or 0)}
+            continue
+        own = dict(zip(others, cells, strict=True))
+        key = filled(tuple(own.get(each) for each in keys), places, bits.members[place - 1])
+        found.groups.setdefault(key, {})[name] = number
+    return found
 
 
 class _Bits:
@@ -127,11 +137,15 @@ _GROUPS = (
 _TOTAL = " UNION ALL SELECT TRUE, {empty}count(*) FROM (SELECT DISTINCT counted FROM facts) AS each"
 # Two groupings out of one reading: the tests are in order already, and of sets there are few.
 _TESTS_AND_BUGS = (
-    "WITH facts AS MATERIALIZED (SELECT {number}, counted, {unions}, count(bug) AS bugs "
+    "WITH facts AS MATERIALIZED (SELECT {others}{number}, counted, {unions}, count(bug) AS bugs "
     "FROM (SELECT *, width_bucket({number}, %s::bigint[]) AS place FROM ({rows}) AS rows ({selected})) AS placed "
-    "GROUP BY GROUPING SETS ((counted), ({number}))), "
-    "masks AS (SELECT {words}, count(*) AS found FROM facts WHERE counted IS NOT NULL GROUP BY {words}) "
-    "SELECT 'member', member, sum(found)::bigint FROM masks "
-    "JOIN unnest({bits}) WITH ORDINALITY AS members ({members}) ON ({hit}) <> 0 GROUP BY member "
-    "UNION ALL SELECT 'set', {number}, bugs FROM facts WHERE counted IS NULL"
+    "GROUP BY GROUPING SETS (({others}counted), ({others}{number}))), "
+    "masks AS (SELECT {others}{words}, count(*) AS found FROM facts WHERE counted IS NOT NULL "
+    "GROUP BY {others}{words}) "
+    "SELECT 'tests', {others}member, sum(found)::bigint FROM masks "
+    "JOIN unnest({bits}) WITH ORDINALITY AS members ({members}) ON ({hit}) <> 0 GROUP BY {others}member "
+    "UNION ALL SELECT 'total', {others}member, sum(bugs)::bigint FROM facts "
+    "JOIN unnest(%s::bigint[], %s::bigint[]) AS sets (of_set, member) ON of_set = {number} "
+    "WHERE counted IS NULL GROUP BY {others}member "
+    "UNION ALL SELECT 'total', {empty}NULL, sum(bugs)::bigint FROM facts WHERE counted IS NULL"
 )

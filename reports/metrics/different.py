@@ -7,14 +7,24 @@ A group's records are made different first and counted then. Where a row's value
 from collections.abc import Mapping
 from typing import Any
 
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Composed
 
 from reports.metrics.facts import KEYS
 from reports.metrics.packing import Packing
 from reports.metrics.plans import HASHED, planned
 from reports.metrics.query import Query
-from reports.metrics.sets import COLUMNS, Member, Sets
-from reports.metrics.shell import Numbers, Overall, Statement, appended, fetch, grouped, identifiers, read
+from reports.metrics.sets import Sets
+from reports.metrics.shell import (
+    Numbers,
+    Overall,
+    Statement,
+    appended,
+    fetch,
+    grouped,
+    identifiers,
+    members_joined,
+    read,
+)
 
 #: What has been made different before.
 FACTS: Statement = ("SELECT * FROM facts", ())
@@ -82,27 +92,8 @@ def _different_rows(sets: Sets, parts: list[Statement], selected: tuple[str, ...
     if not sets.subjects:
         # UNION would do the same with a table for as many rows as it reads, which is slow to fill.
         return SQL("SELECT DISTINCT * FROM ({}) AS each").format(SQL(sql)), values
-    sources = {name: Identifier("rows", name) for name in selected}
-    joins = SQL("").format()
-    for subject in sets.subjects:
-        places, members = sets.places(subject), _table(sets.values(subject))
-        table, names = COLUMNS[subject], [KEYS[place] for place in places]
-        joins += SQL(" JOIN unnest(%s::bigint[]{}) AS {} (number, {}) ON {} = {}").format(
-            SQL(", %s::text[]") * len(names),
-            Identifier(table),
-            identifiers(names),
-            Identifier(table, "number"),
-            sources[names[0]],
-        )
-        sources |= {name: Identifier(table, name) for name in names}
-        values += members
+    joins, sources, members = members_joined(sets, "rows", selected)
     shell = SQL("SELECT DISTINCT {} FROM ({}) AS rows ({})").format(
         SQL(", ").join(sources[name] for name in selected), SQL(sql), identifiers(selected)
     )
-    return shell + joins, values
-
-
-def _table(values: Mapping[int, list[Member]]) -> list[list[Any]]:
-    """The numbers of sets, and the values of their members, column by column."""
-    rows = [(number, *member) for number, members in values.items() for member in members]
-    return [list(column) for column in zip(*rows, strict=True)]
+    return shell + joins, [*values, *members]

@@ -18,7 +18,7 @@ from reports.metrics.dimensions import Kind, Subject
 from reports.metrics.facts import KEYS, Facts
 from reports.metrics.first import first
 from reports.metrics.query import Query
-from reports.metrics.sets import Member, Sets
+from reports.metrics.sets import COLUMNS, Member, Sets
 from reports.metrics.values import NOTHING
 
 #: The values of a group as the database gives them.
@@ -89,15 +89,27 @@ def add(groups: Groups, key: Raw, numbers: Mapping[str, Any]) -> None:
 # -- groups read
 
 
-def read(query: Query, groups: Statement, names: Sequence[str], *, overall: "Overall | None" = None) -> Numbers:
+def read(
+    query: Query,
+    groups: Statement,
+    names: Sequence[str],
+    *,
+    overall: "Overall | None" = None,
+    sets: Sets | None = None,
+) -> Numbers:
     """``groups`` selects the keys and a number for each of ``names``. Only the first groups, if no more are kept.
 
     The total is the sum of all groups, whether kept or not, or, where records are in several of them, ``overall``.
+    With ``sets`` what was grouped by sets is grouped by what is in them.
     """
     keys = KEYS[: len(query.dimensions)]
     columns = [f"number{place}" for place in range(len(names))]
     clause, places = first(query, dict(zip(names, map(Identifier, columns), strict=True))) or (None, ())
+    wanted, members = SQL("{} FROM groups").format(identifiers((*keys, *columns))), list[Any]()
+    if sets is not None and sets.subjects:
+        wanted, members = _by_members(sets, keys, columns)
     shell = SQL(_SUMS if overall is None else _OVERALL).format(
+        wanted=wanted,
         facts=SQL("") if overall is None else overall.facts,
         groups=SQL(groups[0]),
         columns=identifiers((*keys, *columns)),
@@ -108,7 +120,8 @@ def read(query: Query, groups: Statement, names: Sequence[str], *, overall: "Ove
         overall=SQL("") if overall is None else SQL(overall.figures),
     )
     found = Numbers()
-    for kind, count, *cells in fetch(shell, [*(overall.rows[1] if overall else ()), *groups[1], *places]):
+    values = [*(overall.rows[1] if overall else ()), *groups[1], *members, *places]
+    for kind, count, *cells in fetch(shell, values):
         own = dict(zip(names, cells[len(keys) :], strict=True))
         if kind == "group":
             found.groups[tuple(cells[: len(keys)])] = own
@@ -132,14 +145,46 @@ class Overall:
         return SQL("facts ({}) AS ({}), ").format(identifiers(self.columns), SQL(self.rows[0]))
 
 
+def _by_members(sets: Sets, keys: Sequence[str], columns: Sequence[str]) -> tuple[Composed, list[Any]]:
+    joins, sources, values = members_joined(sets, "groups", (*keys, *columns))
+    shown = SQL(", ").join(sources[key] for key in keys)
+    sums = SQL(", ").join(SQL("sum({})::bigint").format(sources[column]) for column in columns)
+    return SQL("{}, {} FROM groups{} GROUP BY {}").format(shown, sums, joins, shown), values
+
+
+def members_joined(
+    sets: Sets, table: str, columns: Iterable[str]
+) -> tuple[Composed, dict[str, Composable], list[list[Any]]]:
+    """What joins a table with the members of its rows' sets, where each column is then, and the values that go with it.
+
+    A row is there for each member that the filters keep.
+    """
+    sources: dict[str, Composable] = {name: Identifier(table, name) for name in columns}
+    joins, values = SQL("").format(), list[list[Any]]()
+    for subject in sets.subjects:
+        names = [KEYS[place] for place in sets.places(subject)]
+        of_sets = COLUMNS[subject]
+        joins += SQL(" JOIN unnest(%s::bigint[]{}) AS {} (number, {}) ON {} = {}").format(
+            SQL(", %s::text[]") * len(names),
+            Identifier(of_sets),
+            identifiers(names),
+            Identifier(of_sets, "number"),
+            sources[names[0]],
+        )
+        sources |= {name: Identifier(of_sets, name) for name in names}
+        rows = [(number, *member) for number, members in sets.values(subject).items() for member in members]
+        values += [list(column) for column in zip(*rows, strict=True)]
+    return joins, sources, values
+
+
 _SUMS = (
     "WITH groups ({columns}) AS MATERIALIZED ({groups}) "
-    "(SELECT 'group', NULL::bigint, {columns} FROM groups{first}) UNION ALL "
+    "(SELECT 'group', NULL::bigint, {wanted}{first}) UNION ALL "
     "SELECT 'total', count(*), {no_keys}{sums} FROM groups"
 )
 _OVERALL = (
     "WITH {facts}groups ({columns}) AS MATERIALIZED ({groups}) "
-    "(SELECT 'group', NULL::bigint, {columns} FROM groups{first}) UNION ALL "
+    "(SELECT 'group', NULL::bigint, {wanted}{first}) UNION ALL "
     "SELECT 'count', count(*), {no_keys}{no_numbers} FROM groups UNION ALL "
     "SELECT 'total', NULL, {no_keys}overall.* FROM ({overall}) AS overall"
 )

@@ -43,7 +43,7 @@ Counter: TypeAlias = Callable[[Query, Facts], Numbers]
 def in_one(query: Query, facts: Facts) -> Counter | None:
     """What counts tests and bugs in one go, where that can be done."""
     names = _wanted(query)
-    if facts.are_pairs and (Subject.DEVICE not in facts.sets.subjects or _are_bugs_by_devices(query, names)):
+    if facts.are_pairs and (Subject.DEVICE not in facts.sets.subjects or _are_bugs_by_devices(facts, names)):
         return partial(pairs, names=names)
     if facts.takes_all_bugs and query.dimensions:
         return partial(by_feature if facts.about_features else _by_test, names=names)
@@ -57,9 +57,8 @@ def bugs(query: Query, facts: Facts) -> Numbers:
     rows = sums_of_bugs(query, facts, aggregates)
     if rows is None:
         return Numbers.nothing(aggregates)
-    found = read(query, grouped(query, rows, ("test", *aggregates), _sums_of(aggregates)), tuple(aggregates))
-    found.groups = spread(found.groups, facts.sets, Subject.PLATFORM)
-    return found
+    groups = grouped(query, rows, ("test", *aggregates), _sums_of(aggregates))
+    return read(query, groups, tuple(aggregates), sets=facts.sets)
 
 
 def sums(query: Query, facts: Facts, rows: Rows, aggregates: Mapping[str, Count | Sum]) -> Numbers:
@@ -70,10 +69,7 @@ def sums(query: Query, facts: Facts, rows: Rows, aggregates: Mapping[str, Count 
     statement = statement_of(rows.values(*keys).annotate(**aggregates).values_list(*keys, *aggregates))
     if statement is None:
         return Numbers.nothing(aggregates)
-    found = read(query, statement, tuple(aggregates))
-    for subject in facts.sets.subjects:
-        found.groups = spread(found.groups, facts.sets, subject)
-    return found
+    return read(query, statement, tuple(aggregates), sets=facts.sets)
 
 
 # -- tests with what their bugs add up to, or alone, where no name of a sum is given
@@ -83,24 +79,25 @@ def pairs(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
     """Tests by what their bugs are, and with ``names`` what those bugs add up to: from a row per group and test."""
     rows = facts.pairs()
     if Subject.DEVICE not in facts.sets.subjects:
-        found = _pairs_of_values(query, rows, names)
+        found = _pairs_of_values(query, facts, names)
     elif names and (statement := selected(query, rows.annotate(bug=F("found__id")), "id", ("bug",))):
         found = tests_and_bugs_by_members(query, facts.sets, Subject.DEVICE, statement)
     else:
         parts = list(filter(None, [selected(query, rows, "id")]))
         found = different_by_members(query, facts.sets, Subject.DEVICE, parts, "tests", overall=False)
+        found.groups = spread(found.groups, facts.sets, Subject.PLATFORM)
         found.total |= dict.fromkeys(names, 0)
-    found.groups = spread(found.groups, facts.sets, Subject.PLATFORM)
     found.total["tests"] = facts.tests().count()
     return found
 
 
-def _are_bugs_by_devices(query: Query, names: tuple[str, ...]) -> bool:
-    """Whether all that is asked of bugs is how many there are, by what they were seen on and nothing else."""
-    return names == ("total",) and all(each.subject is Subject.DEVICE for each in query.grouped)
+def _are_bugs_by_devices(facts: Facts, names: tuple[str, ...]) -> bool:
+    """Whether all that is asked of bugs is how many there are, by what they were seen on, and not by platforms."""
+    return names == ("total",) and facts.sets.subjects == [Subject.DEVICE]
 
 
-def _pairs_of_values(query: Query, rows: Rows, names: tuple[str, ...]) -> Numbers:
+def _pairs_of_values(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
+    rows: Rows = facts.pairs()
     if names:
         keys = KEYS[: len(query.dimensions)]
         aggregates = {name: _aggregate(name, "found__") for name in names}
@@ -111,7 +108,7 @@ def _pairs_of_values(query: Query, rows: Rows, names: tuple[str, ...]) -> Number
     if statement is None:
         return Numbers.nothing(names)
     with planned(LITTLE_MEMORY):
-        return _tests_and_sums(query, statement if names else different(query, statement), names)
+        return _tests_and_sums(query, facts, statement if names else different(query, statement), names)
 
 
 def by_feature(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
@@ -119,8 +116,7 @@ def by_feature(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
     covered = facts.tests(features=True).annotate(**_zeros(names))
     found_by_bugs = sums_of_bugs(query, facts, {name: _aggregate(name) for name in names})
     parts = [part for part in (selected(query, covered, "id", names), found_by_bugs) if part]
-    found = _tests_and_sums(query, _merged(query, parts, names), names) if parts else Numbers.nothing(names)
-    found.groups = spread(found.groups, facts.sets, Subject.PLATFORM)
+    found = _tests_and_sums(query, facts, _merged(query, parts, names), names) if parts else Numbers.nothing(names)
     found.total["tests"] = facts.tests().count()  # each covers a feature, or none
     return found
 
@@ -132,9 +128,7 @@ def _merged(query: Query, parts: list[Statement], names: tuple[str, ...]) -> Sta
 def _by_test(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
     """Tests and what their bugs add up to, by what tests are."""
     rows = sums_of_bugs(query, facts, {name: _aggregate(name) for name in names})
-    found = _tests_and_sums(query, rows, names) if rows else Numbers.nothing(("tests", *names))
-    found.groups = spread(found.groups, facts.sets, Subject.PLATFORM)
-    return found
+    return _tests_and_sums(query, facts, rows, names) if rows else Numbers.nothing(("tests", *names))
 
 
 def can_be_by_group_and_test(query: Query, facts: Facts) -> bool:
@@ -168,8 +162,9 @@ def by_group_and_test(query: Query, facts: Facts, names: tuple[str, ...]) -> Num
     return numbers
 
 
-def _tests_and_sums(query: Query, rows: Statement, names: tuple[str, ...]) -> Numbers:
-    return read(query, grouped(query, rows, ("counted", *names), ["count(*)", *_sums_of(names)]), ("tests", *names))
+def _tests_and_sums(query: Query, facts: Facts, rows: Statement, names: tuple[str, ...]) -> Numbers:
+    groups = grouped(query, rows, ("counted", *names), ["count(*)", *_sums_of(names)])
+    return read(query, groups, ("tests", *names), sets=facts.sets)
 
 
 # -- sums
