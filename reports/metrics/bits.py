@@ -13,7 +13,7 @@ from reports.metrics.facts import KEYS
 from reports.metrics.plans import LITTLE_MEMORY, planned
 from reports.metrics.query import Query
 from reports.metrics.sets import Member, Sets
-from reports.metrics.shell import Numbers, Statement, appended, fetch, filled, identifiers
+from reports.metrics.shell import Numbers, Statement, appended, fetch, filled, identifiers, in_order
 
 #: In one bigint, and none of them its sign. PostgreSQL hashes numbers, but must sort strings of bits to group by them.
 _BITS = 62
@@ -32,7 +32,8 @@ def different_by_members(
     places = sets.places(subject)
     keys = KEYS[: len(query.dimensions)]
     others = [key for place, key in enumerate(keys) if place not in places]
-    rows, values = appended(parts)
+    # Tests come one after the other, as long as nobody puts all of them in order anew.
+    rows, values = in_order(query, parts, by=others) if name == "tests" else appended(parts)
     shell = SQL(_GROUPS + _TOTAL if overall else _GROUPS).format(
         **bits.terms,
         rows=SQL(rows),
@@ -41,7 +42,7 @@ def different_by_members(
         others=SQL("").join(SQL("{}, ").format(Identifier(key)) for key in others),
         empty=SQL("NULL, ") * (len(others) + 1),
     )
-    with planned(LITTLE_MEMORY):
+    with planned(LITTLE_MEMORY if name == "tests" else {}):
         found_rows = fetch(shell, [*bits.of_numbers, *values, *bits.of_members])
     found = Numbers()
     for is_total, *cells, place, number in found_rows:
@@ -69,14 +70,14 @@ def tests_and_bugs_by_members(query: Query, sets: Sets, subject: Subject, rows: 
         selected=identifiers((*keys, "counted", "bug")),
         number=Identifier(keys[places[0]]),
         others=SQL("").join(SQL("{}, ").format(Identifier(key)) for key in others),
+        and_others=SQL("").join(SQL(", {}").format(Identifier(key)) for key in others),
         empty=SQL("NULL, ") * len(others),
     )
     place_of = {member: place for place, member in enumerate(bits.members, 1)}
     of_sets = [(number, place_of[member]) for number, members in values.items() for member in members]
     columns = [list(column) for column in zip(*of_sets, strict=True)] or [[], []]
-    with planned(LITTLE_MEMORY):
-        found_rows = fetch(shell, [*bits.of_numbers, *rows[1], *bits.of_members, *columns])
     found = Numbers()
+    found_rows = fetch(shell, [*bits.of_numbers, *rows[1], *bits.of_members, *columns])
     for name, *cells, place, number in found_rows:
         if place is None:
             found.total = {name: int(number or 0)}
@@ -135,11 +136,13 @@ _GROUPS = (
     "JOIN unnest({bits}) WITH ORDINALITY AS members ({members}) ON ({hit}) <> 0 GROUP BY {others}member"
 )
 _TOTAL = " UNION ALL SELECT TRUE, {empty}count(*) FROM (SELECT DISTINCT counted FROM facts) AS each"
-# Two groupings out of one reading: the tests are in order already, and of sets there are few.
+# Two groupings out of one reading: of sets there are few, and tests are in order already, or nearly so; told so by
+# OFFSET, as PostgreSQL would otherwise put all rows in order anew.
 _TESTS_AND_BUGS = (
     "WITH facts AS MATERIALIZED (SELECT {others}{number}, counted, {unions}, count(bug) AS bugs "
-    "FROM (SELECT *, width_bucket({number}, %s::bigint[]) AS place FROM ({rows}) AS rows ({selected})) AS placed "
-    "GROUP BY GROUPING SETS (({others}counted), ({others}{number}))), "
+    "FROM (SELECT *, width_bucket({number}, %s::bigint[]) AS place FROM ({rows}) AS rows ({selected}) "
+    "ORDER BY counted{and_others} OFFSET 0) AS placed "
+    "GROUP BY GROUPING SETS ((counted{and_others}), ({number}{and_others}))), "
     "masks AS (SELECT {others}{words}, count(*) AS found FROM facts WHERE counted IS NOT NULL "
     "GROUP BY {others}{words}) "
     "SELECT 'tests', {others}member, sum(found)::bigint FROM masks "

@@ -234,10 +234,16 @@ def merged(query: Query, parts: list[Statement], names: Sequence[str]) -> Statem
     return shell.as_string(), values
 
 
-def in_order(query: Query, parts: list[Statement], names: Sequence[str] = ()) -> Statement:
-    """The rows of all parts, one test after the other. Each part is nearly so, and is put in order by itself."""
+def in_order(
+    query: Query, parts: list[Statement], names: Sequence[str] = (), *, by: Sequence[str] | None = None
+) -> Statement:
+    """The rows of all parts, one test after the other, and ``by`` these keys (None: all).
+
+    Each part is nearly so, and is put in order by itself.
+    """
     keys = KEYS[: len(query.dimensions)]
-    places = {"columns": identifiers((*keys, "counted", *names)), "order": identifiers(("counted", *keys))}
+    order = ("counted", *(keys if by is None else by))
+    places = {"columns": identifiers((*keys, "counted", *names)), "order": identifiers(order)}
     ordered = SQL("(SELECT * FROM ({rows}) AS rows ({columns}) ORDER BY {order} OFFSET 0)")
     shell = SQL("SELECT * FROM ({rows}) AS parts ORDER BY {order} OFFSET 0").format(
         rows=SQL(" UNION ALL ").join(ordered.format(rows=SQL(sql), **places) for sql, _ in parts), **places

@@ -43,7 +43,7 @@ Counter: TypeAlias = Callable[[Query, Facts], Numbers]
 def in_one(query: Query, facts: Facts) -> Counter | None:
     """What counts tests and bugs in one go, where that can be done."""
     names = _wanted(query)
-    if facts.are_pairs and (Subject.DEVICE not in facts.sets.subjects or _are_bugs_by_devices(facts, names)):
+    if facts.are_pairs and (Subject.DEVICE not in facts.sets.subjects or _are_bugs_by_devices(query, facts, names)):
         return partial(pairs, names=names)
     if facts.takes_all_bugs and query.dimensions:
         return partial(by_feature if facts.about_features else _by_test, names=names)
@@ -91,9 +91,10 @@ def pairs(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
     return found
 
 
-def _are_bugs_by_devices(facts: Facts, names: tuple[str, ...]) -> bool:
-    """Whether all that is asked of bugs is how many there are, by what they were seen on, and not by platforms."""
-    return names == ("total",) and facts.sets.subjects == [Subject.DEVICE]
+def _are_bugs_by_devices(query: Query, facts: Facts, names: tuple[str, ...]) -> bool:
+    """Whether all that is asked of bugs is how many there are, by what they were seen on and what their tests are."""
+    of_tests = all(each.subject is Subject.DEVICE or not query.is_about_bugs(each) for each in query.grouped)
+    return names == ("total",) and of_tests and facts.sets.subjects == [Subject.DEVICE]
 
 
 def _pairs_of_values(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
