@@ -93,7 +93,8 @@ def _different_rows(sets: Sets, parts: list[Statement], selected: tuple[str, ...
         # UNION would do the same with a table for as many rows as it reads, which is slow to fill.
         return SQL("SELECT DISTINCT * FROM ({}) AS each").format(SQL(sql)), values
     joins, sources, members = members_joined(sets, "rows", selected)
-    shell = SQL("SELECT DISTINCT {} FROM ({}) AS rows ({})").format(
+    # Made different before they are joined: few sets are many rows, and more with what is in them.
+    shell = SQL("SELECT DISTINCT {} FROM (SELECT DISTINCT * FROM ({}) AS each) AS rows ({})").format(
         SQL(", ").join(sources[name] for name in selected), SQL(sql), identifiers(selected)
     )
     return shell + joins, [*values, *members]
