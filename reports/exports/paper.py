@@ -4,11 +4,12 @@ Nobody reads ten thousand rows on paper: a table stops after ``MOST_ROWS`` and s
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import BinaryIO
 
 from fpdf import FPDF
 from fpdf.enums import MethodReturnValue, XPos, YPos
+from fpdf.fonts import TTFFont
 
 from reports.documents import Document, Figure, Kind, Section
 from reports.exports import drawings, paper_tables
@@ -43,6 +44,12 @@ class Paper(FPDF):
         self.set_auto_page_break(auto=True, margin=MARGIN + 6)
         self.ink()
         self.add_page()
+
+    def close(self) -> None:
+        """The files of its fonts, which only a finished PDF closes by itself. Safe to call twice."""
+        for font in self.fonts.values():
+            if isinstance(font, TTFFont):
+                font.close()
 
     def footer(self) -> None:
         self.set_y(-MARGIN)
@@ -104,12 +111,12 @@ class Paper(FPDF):
 
 
 def write(document: Document, out: BinaryIO, seen: Seen) -> None:
-    paper = Paper(document)
-    counter = Counter(seen)
-    _head(paper, document)
-    for section in document.sections:
-        _section(paper, section, counter)
-    paper.output(out)
+    with closing(Paper(document)) as paper:
+        counter = Counter(seen)
+        _head(paper, document)
+        for section in document.sections:
+            _section(paper, section, counter)
+        paper.output(out)
 
 
 def _head(paper: Paper, document: Document) -> None:

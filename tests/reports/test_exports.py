@@ -5,6 +5,7 @@ import json
 import zipfile
 from datetime import datetime
 from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -234,6 +235,17 @@ def test_any_text_can_be_printed() -> None:
     letters = [chr(code) for code in range(1, 0x2FA20, 7) if not 0xD800 <= code < 0xE000]
     lines = ["".join(letters[start : start + 80]) for start in range(0, len(letters), 80)]
     assert words(written(texts(*lines), "pdf"))
+
+
+def test_a_pdf_that_is_not_written_to_its_end_leaves_no_font_open() -> None:
+    def stop(_: int) -> None:
+        raise InterruptedError
+
+    many = Table("n", "N", [Column("n", "N", Kind.ID)], ([number] for number in range(500)), 500)
+    with pytest.raises(InterruptedError):
+        exports.write(document(many), "pdf", BytesIO(), stop)
+    held = [each.resolve() for each in Path("/proc/self/fd").iterdir()]
+    assert not [path for path in held if path.suffix == ".ttf"]
 
 
 def test_a_long_table_stops_on_paper_and_says_where_all_of_it_is() -> None:

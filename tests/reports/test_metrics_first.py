@@ -38,7 +38,7 @@ NAMES = (
     "名前",
     "a b",
 )
-QUESTIONS = 25
+QUESTIONS = 15
 
 
 @pytest.fixture(scope="module")
