@@ -67,7 +67,7 @@ def _named(name: str, ids: Iterable[int] | None = None) -> dict[int, str]:
     if name == "environment":
         tests = Test.objects.filter(Q(environment_id__isnull=False) if ids is None else Q(environment_id__in=ids))
         return dict(tests.order_by().values_list("environment_id").annotate(title=Max("environment_title")))
-    every, column = _NAMES[name]
+    every, column = NAMED[name]
     rows = every() if ids is None else every().filter(pk__in=ids)
     return dict(rows.order_by().values_list("pk", column))
 
@@ -92,7 +92,8 @@ def _place(dimension: Dimension, cell: Cell) -> tuple[Any, ...]:
     return (cell.label.casefold(), str(cell.key))
 
 
-_NAMES: dict[str, tuple[Callable[[], "QuerySet[Any, Any]"], str]] = {
+#: Where what a dimension's ids are of is kept, and the column of its name; environments are kept with their tests.
+NAMED: dict[str, tuple[Callable[[], "QuerySet[Any, Any]"], str]] = {
     "customer": (Customer.objects.all, "name"),
     "product": (Product.objects.all, "name"),
     "section": (Section.objects.all, "name"),

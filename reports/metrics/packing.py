@@ -3,20 +3,19 @@
 0 stands for no value. Words are not packed, nor are values that need more than a ``bigint`` together.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
-from django.db.models import Max, Min, QuerySet
+from django.db.models import Max, Min
 from psycopg.sql import SQL, Composable, Identifier
 
 from reports.metrics.dimensions import DIMENSIONS, Dimension, Kind
 from reports.metrics.facts import KEYS
+from reports.metrics.labels import NAMED
 from reports.metrics.measures import Source
 from reports.metrics.query import Query
 from reports.metrics.shell import Statement, identifiers
-from sync.models import Customer, Feature, Person, Product, Section, Test
+from sync.models import Test
 
 _MOST = 2**63
 #: Days of all dates that Python knows.
@@ -99,9 +98,7 @@ def packing(query: Query, source: Source) -> Packing | None:
 
 def _field(dimension: Dimension) -> Field | None:
     if dimension.kind is Kind.NUMBER:
-        rows, column = _IDS[dimension.name]
-        found = rows().aggregate(low=Min(column), high=Max(column))
-        low, high = (found["low"], found["high"]) if found["low"] is not None else (0, -1)
+        low, high = _bounds(dimension)
         return Field(high - low + 2, f"COALESCE({{}}::bigint - ({low - 1}), 0)", f"NULLIF({{}}, 0) + ({low - 1})")
     if dimension.kind is Kind.PERIOD:
         return Field(
@@ -114,19 +111,18 @@ def _field(dimension: Dimension) -> Field | None:
     return None
 
 
+def _bounds(dimension: Dimension) -> tuple[int, int]:
+    """The lowest and the highest id there is; the highest is below the lowest where there is none."""
+    rows, column = Test.objects.all(), dimension.path  # environments are kept with their tests
+    if dimension.name in NAMED:
+        rows, column = NAMED[dimension.name][0](), "pk"
+    found = rows.aggregate(low=Min(column), high=Max(column))
+    return (0, -1) if found["low"] is None else (found["low"], found["high"])
+
+
 #: What is counted, as what one could group by.
 _COUNTED = {
     Source.TESTS: DIMENSIONS["test"],
     Source.TESTERS: DIMENSIONS["tester"],
     Source.FEATURES: DIMENSIONS["feature"],
-}
-_IDS: dict[str, tuple[Callable[[], "QuerySet[Any, Any]"], str]] = {
-    "customer": (Customer.objects.all, "pk"),
-    "product": (Product.objects.all, "pk"),
-    "section": (Section.objects.all, "pk"),
-    "feature": (Feature.objects.all, "pk"),
-    "tester": (Person.objects.all, "pk"),
-    "test_creator": (Person.objects.all, "pk"),
-    "environment": (Test.objects.all, "environment_id"),
-    "test": (Test.objects.all, "pk"),
 }
