@@ -3,6 +3,8 @@
 What a number is, ``reports.custom.answers`` says; this says the same in SQL.
 """
 
+from collections.abc import Iterable
+
 from django.db.models import DecimalField, F, Func, JSONField, TextField, Value
 
 from reports.metrics.different import different_records
@@ -37,7 +39,12 @@ def numbers_of_reports(query: Query, facts: Facts, *, name: str) -> Numbers:
     statement = statement_of(rows.values_list(*KEYS[: len(query.dimensions)], "counted", "value"))
     figures = {f"{kind}:{name}": aggregate for kind, aggregate in sums.items()}
     parts = [part for part in (statement, *empty_groups(query, facts, "nothing")) if part]
-    return different_records(query, facts.sets, parts, ("value",), figures) if parts else Numbers.nothing(figures)
+    return different_records(query, facts.sets, parts, ("value",), figures) if parts else _nothing(figures)
+
+
+def _nothing(figures: Iterable[str]) -> Numbers:
+    """No number is none of them, and not 0 as their sum."""
+    return Numbers(total={name: 0 if name.startswith("values:") else None for name in figures})
 
 
 def _answer(name: str) -> Func:

@@ -113,10 +113,11 @@ def _field(dimension: Dimension) -> Field | None:
 
 def _bounds(dimension: Dimension) -> tuple[int, int]:
     """The lowest and the highest id there is; the highest is below the lowest where there is none."""
-    rows, column = Test.objects.all(), dimension.path  # environments are kept with their tests
     if dimension.name in NAMED:
-        rows, column = NAMED[dimension.name][0](), "pk"
-    found = rows.aggregate(low=Min(column), high=Max(column))
+        every, _ = NAMED[dimension.name]
+        found = every().aggregate(low=Min("pk"), high=Max("pk"))
+    else:  # environments are kept with their tests
+        found = Test.objects.aggregate(low=Min(dimension.path), high=Max(dimension.path))
     return (0, -1) if found["low"] is None else (found["low"], found["high"])
 
 

@@ -93,7 +93,7 @@ class Terms:
                 conditions |= within(Range(period.first, period.last), path)
             return conditions
         if dimension.kind is Kind.WORD:
-            values = [word for value in values for word in stored_words(dimension, value)]
+            values = [word for value in dict.fromkeys(values) for word in stored_words(dimension, value)]
         if dimension.name in ("product", "customer") and path.startswith("test__") and self._admits_bare_bugs:
             return Q((f"{path}__in", values)) | Q((f"{path.removeprefix('test__')}__in", values), test=None)
         condition = Q((f"{path}__in", [value for value in values if value is not None]))
@@ -107,4 +107,6 @@ class Terms:
         if dimension.name == "testing_type":
             return Q((path, "")) | Q((f"{root.test}id", None))
         empty = Q((path, None))
+        if dimension.name in ("product", "customer") and path.startswith("test__") and self._admits_bare_bugs:
+            return empty & Q((path.removeprefix("test__"), None))  # a bug of an unread test is of its own product
         return empty | Q((path, "")) if dimension.kind in (Kind.WORD, Kind.NAME) else empty

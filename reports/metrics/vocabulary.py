@@ -4,7 +4,7 @@ TestIO may use a word tomorrow that nobody knows today; it can be filtered by as
 written there. Known words may be typed in any case.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import MappingProxyType
 from typing import Any
 
@@ -26,6 +26,11 @@ WORDS = MappingProxyType(
         "test_status": (*wording.TEST_STATUSES, ANY),
     }
 )
+#: Where people see other words than TestIO stores.
+_STORED: dict[str, Callable[[str], str | None]] = {
+    "bug_status": wording.stored_bug_status,
+    "testing_type": wording.stored_testing_type,
+}
 _RECORDS: dict[str, type[Any]] = {
     "severity": Bug,
     "bug_status": Bug,
@@ -36,15 +41,18 @@ _RECORDS: dict[str, type[Any]] = {
 
 
 def stored_words(dimension: Dimension, word: str) -> set[str | None]:
-    """The stored words that ``word`` may stand for, whatever its case; None: a test-case test.
+    """The stored words that people see as ``word``; None: a test-case test.
 
-    Words are compared as they are, so that an index serves: with the case they were typed in, as TestIO may send a word
-    with capital letters, and in the lower case of the words that are known.
+    Known words may be typed in any case. TestIO may send one with capital letters, too: it is another one then, as it
+    is for groups, and the one that is meant where a record has it.
     """
-    words = {word.strip(), plain(word)}
-    if dimension.name == "bug_status":
-        return {*words, wording.stored_bug_status(word)}
-    return {*words, wording.stored_testing_type(word)} if dimension.name == "testing_type" else {*words}
+    word = word.strip()
+    if word != plain(word) and not _used(dimension, [word]):
+        word = plain(word)
+    if dimension.name not in _STORED:
+        return {word}
+    stored = _STORED[dimension.name](word)
+    return {word} if stored == plain(word) else {word, stored}
 
 
 def plain(word: object) -> str:
@@ -55,19 +63,16 @@ def refusal(dimension: Dimension, values: Iterable[object]) -> str:
     """Why these cannot be the values of a filter, or "": a word nobody knows would count nothing and look like zero."""
     if dimension.name not in WORDS:
         return ""
-    words = [str(value) for value in values if value != NONE]
+    words = dict.fromkeys(str(value) for value in values if value != NONE)
     known = {stored for word in WORDS[dimension.name] for stored in stored_words(dimension, word)}
-    strange = [word for word in words if not stored_words(dimension, word) & known]
-    used = _used(dimension, strange) if strange else set()
-    for word in strange:
-        if not stored_words(dimension, word) & used:
+    for word in words:
+        if not stored_words(dimension, word) & known and not _used(dimension, stored_words(dimension, word)):
             offered = ", ".join(f'"{each}"' for each in WORDS[dimension.name])
             return f'A filter by {dimension.name} takes {offered} or "{NONE}", not "{word}".'
     return ""
 
 
-def _used(dimension: Dimension, words: Iterable[str]) -> set[str | None]:
-    """Those that a record has. Whoever's it is: they are TestIO's words, not a customer's."""
+def _used(dimension: Dimension, words: Iterable[str | None]) -> bool:
+    """Whether a record has one of them, as it is. Whoever's it is: they are TestIO's words, not a customer's."""
     rows = _RECORDS[dimension.name].objects.order_by()
-    kept = {f"{dimension.path}__in": {stored for word in words for stored in stored_words(dimension, word)}}
-    return set(rows.filter(**kept).values_list(dimension.path, flat=True).distinct())
+    return bool(rows.filter(**{f"{dimension.path}__in": [word for word in words if word is not None]}).exists())

@@ -253,6 +253,31 @@ def test_both_words_and_those_testio_invents_can_be_filtered_by() -> None:
         Query(("bugs",), filters={"bug_status": ("paused",)})
 
 
+@pytest.mark.parametrize("dimension", ["severity", "rejection_reason"])
+def test_a_word_with_a_capital_letter_is_another_one_where_both_are_there(dimension: str) -> None:
+    known = {"severity": "high", "rejection_reason": "known_bug"}[dimension]
+    for number, word in enumerate((known, known.title()), 1):
+        BugFactory.create_batch(number, test__status="locked", **{dimension: word})
+    assert figures("bugs", filters={dimension: (known,)})["total"] == 1
+    assert figures("bugs", filters={dimension: (known.title(),)})["total"] == 2
+    assert figures("bugs", filters={dimension: (known.upper(),)})["total"] == 1
+
+
+def test_every_bug_has_a_product_and_a_customer_also_where_its_test_was_not_read() -> None:
+    BugFactory.create(test=None, mentioned_test_id=9)
+    for dimension in ("product", "customer"):
+        query = Query(("bugs",), (dimension,), {dimension: (NONE,), "test_status": (ANY,)})
+        assert (answer(query, None).rows, answer(query, None).totals) == ([], {"bugs": 0})
+
+
+def test_no_number_of_custom_reports_is_none_and_not_0_whatever_finds_nothing() -> None:
+    BugFactory.create(test__status="locked")
+    measures = ("report_values:stars", "report_sum:stars", "report_minimum:stars", "report_average:stars")
+    for filters in ({"platform": ("Amiga",)}, {"severity": ("content",)}):
+        for dimensions in ((), ("product",)):
+            assert list(answer(Query(measures, dimensions, filters), None).totals.values()) == [0, None, None, None]
+
+
 @pytest.mark.parametrize(
     ("dimension", "invented", "typed", "stored"),
     [
