@@ -75,7 +75,7 @@ def tests_and_bugs_by_members(query: Query, sets: Sets, subject: Subject, rows: 
     )
     place_of = {member: place for place, member in enumerate(bits.members, 1)}
     of_sets = [(number, place_of[member]) for number, members in values.items() for member in members]
-    columns = [list(column) for column in zip(*of_sets, strict=True)] or [[], []]
+    columns = [[row[place] for row in of_sets] for place in range(2)]
     found = Numbers()
     found_rows = fetch(shell, [*bits.of_numbers, *rows[1], *bits.of_members, *columns])
     for name, *cells, place, number in found_rows:
@@ -136,6 +136,7 @@ _GROUPS = (
     "JOIN unnest({bits}) WITH ORDINALITY AS members ({members}) ON ({hit}) <> 0 GROUP BY {others}member"
 )
 _TOTAL = " UNION ALL SELECT TRUE, {empty}count(*) FROM (SELECT DISTINCT counted FROM facts) AS each"
+
 # Two groupings out of one reading: of sets there are few, and tests are in order already, or nearly so; told so by
 # OFFSET, as PostgreSQL would otherwise put all rows in order anew.
 _TESTS_AND_BUGS = (

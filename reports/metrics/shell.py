@@ -173,7 +173,7 @@ def members_joined(
         )
         sources |= {name: Identifier(of_sets, name) for name in names}
         rows = [(number, *member) for number, members in sets.values(subject).items() for member in members]
-        values += [list(column) for column in zip(*rows, strict=True)]
+        values += [[row[place] for row in rows] for place in range(1 + len(names))]
     return joins, sources, values
 
 
