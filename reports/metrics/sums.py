@@ -79,7 +79,7 @@ def pairs(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
     """Tests by what their bugs are, and with ``names`` what those bugs add up to: from a row per group and test."""
     rows = facts.pairs()
     if Subject.DEVICE not in facts.sets.subjects:
-        found = _pairs_of_values(query, facts, names)
+        found = _pairs_of_values(query, facts, rows, names)
     elif names and (statement := selected(query, rows.annotate(bug=F("found__id")), "id", ("bug",))):
         found = tests_and_bugs_by_members(query, facts.sets, Subject.DEVICE, statement)
     else:
@@ -97,8 +97,7 @@ def _are_bugs_by_devices(query: Query, facts: Facts, names: tuple[str, ...]) -> 
     return names == ("total",) and of_tests and facts.sets.subjects == [Subject.DEVICE]
 
 
-def _pairs_of_values(query: Query, facts: Facts, names: tuple[str, ...]) -> Numbers:
-    rows: Rows = facts.pairs()
+def _pairs_of_values(query: Query, facts: Facts, rows: Rows, names: tuple[str, ...]) -> Numbers:
     if names:
         keys = KEYS[: len(query.dimensions)]
         aggregates = {name: _aggregate(name, "found__") for name in names}
