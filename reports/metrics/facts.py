@@ -72,7 +72,8 @@ class Facts:
 
     @property
     def about_features(self) -> bool:
-        return FEATURE in self.query.used
+        """Whether tests make their pairs per feature, which tells only where bugs play a part or features do."""
+        return FEATURE in self.query.used or (self.query.per_feature and self.about_bugs)
 
     @property
     def lists_tests(self) -> bool:

@@ -56,7 +56,8 @@ class Query:
     as "2026-03", and ``(none)``; of a closed vocabulary only words that are known or that a record has. Without a
     filter by test status only executed tests count (``ANY``: all).
     ``sort``: a measure or dimension, with ``-`` in front for descending; default: by time where that is a dimension,
-    else the largest first measure on top. ``limit``: rows kept; the totals stay those of all.
+    else the largest first measure on top. ``limit``: rows kept; the totals stay those of all. ``per_feature``: a test
+    makes its pairs per feature (see ``facts``) though no feature is asked for, as in the margin of a table by feature.
     """
 
     measures: tuple[str, ...]
@@ -67,6 +68,7 @@ class Query:
     compare: bool = False
     sort: str = ""
     limit: int | None = None
+    per_feature: bool = False
 
     def __post_init__(self) -> None:
         self._check_measures()
@@ -96,6 +98,7 @@ class Query:
         compare: bool = False,
         sort: str = "",
         limit: int | None = None,
+        per_feature: bool = False,
         now: datetime | None = None,
     ) -> "Query":
         """From what a person typed. ``since`` and ``until`` are phrases such as "last quarter" or "2026-03".
@@ -110,7 +113,7 @@ class Query:
         except UnreadableDate as error:
             raise Unanswerable(str(error)) from error
         kept = {name: tuple(values) for name, values in (filters or {}).items()}
-        return cls(tuple(measures), tuple(dimensions), kept, days, dated_by, compare, sort, limit)
+        return cls(tuple(measures), tuple(dimensions), kept, days, dated_by, compare, sort, limit, per_feature)
 
     def _check_measures(self) -> None:
         if not self.measures:

@@ -166,7 +166,8 @@ def answer(everything: World, query: Query) -> tuple[dict[tuple[Any, ...], Json]
 
 
 def _is_by_feature(query: Query, measure_name: str) -> bool:
-    return measure_name == "features_tested" or "feature" in (*query.dimensions, *query.filters)
+    asks = query.per_feature or "feature" in (*query.dimensions, *query.filters)
+    return asks or measure_name == "features_tested"
 
 
 def filter_value(row: Json, name: str) -> Any:

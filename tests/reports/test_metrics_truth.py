@@ -114,4 +114,4 @@ def _draw(dice: random.Random, dimensions: tuple[str, ...], world: naive.World, 
     if dice.random() < 0.4:
         first = FIRST_DAY + timedelta(days=dice.randrange(800))
         days = Range(dice.choice((first, None)), first + timedelta(days=dice.randrange(300)))
-    return Query(MEASURE_NAMES, dimensions, chosen, days, dated_by)
+    return Query(MEASURE_NAMES, dimensions, chosen, days, dated_by, per_feature=dice.random() < 0.3)

@@ -7,6 +7,7 @@ from django.http import QueryDict
 from django.utils.http import urlencode
 
 from reports.metrics import DIMENSIONS, MEASURES, REPORT_MEASURES, Measure, Query, measure_named
+from reports.metrics.facts import FEATURE
 from reports.metrics.query import Moment, Value
 from reports.pages.filters import one_of, text
 
@@ -23,7 +24,10 @@ Filters = dict[str, tuple[Value, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """``rows`` are the dimensions downwards, the second within the first; ``columns`` the one across, or empty."""
+    """``rows`` are the dimensions downwards, the second within the first; ``columns`` the one across, or empty.
+
+    ``per_feature``: of the rows behind a figure of a table by feature, which has no dimensions itself.
+    """
 
     measures: tuple[str, ...] = MEASURES_AT_FIRST
     rows: tuple[str, ...] = (ROWS_AT_FIRST,)
@@ -36,6 +40,7 @@ class Asked:
     sort: str = ""
     limit: int = LIMIT_AT_FIRST
     view: str = "both"
+    per_feature: bool = False
 
     @classmethod
     def read(cls, query: QueryDict) -> "Asked":
@@ -57,6 +62,7 @@ class Asked:
             sort=sort if sort.removeprefix("-") in (*measures, *rows) else "",
             limit=int(one_of(query, "limit", [str(each) for each in LIMITS], str(LIMIT_AT_FIRST))),
             view=one_of(query, "view", list(VIEWS), "both"),
+            per_feature=bool(query.get("per_feature")),
         )
 
     @property
@@ -64,11 +70,15 @@ class Asked:
         return (*self.rows, *filter(None, (self.columns,)))
 
     @property
+    def is_per_feature(self) -> bool:
+        return self.per_feature or FEATURE.name in self.dimensions
+
+    @property
     def asked_measures(self) -> list[Measure]:
         return [measure for name in self.measures if (measure := measure_named(name))]
 
     def query(self, dimensions: Sequence[str], *, limit: int | None = None, sort: str = "") -> Query:
-        """The question by these dimensions. Raises ``Unanswerable``."""
+        """The question by these dimensions; by fewer than all it is the margin. Raises ``Unanswerable``."""
         return Query.read(
             self.measures,
             dimensions,
@@ -79,6 +89,7 @@ class Asked:
             compare=self.compare,
             sort=sort,
             limit=limit,
+            per_feature=self.is_per_feature,
         )
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -96,6 +107,7 @@ class Asked:
         yield "sort", self.sort
         yield "limit", "" if self.limit == LIMIT_AT_FIRST else str(self.limit)
         yield "view", "" if self.view == "both" else self.view
+        yield "per_feature", "yes" if self.per_feature else ""
 
     def filter_pairs(self) -> Iterator[tuple[str, str]]:
         yield from ((name, str(value)) for name, values in self.filters.items() for value in values)

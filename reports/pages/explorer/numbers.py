@@ -73,7 +73,16 @@ def _narrowed(asked: Asked, name: str, cell: Cell) -> Asked:
 
 def _scope(asked: Asked) -> Asked:
     """What chooses rows, without what arranges figures."""
-    return replace(asked, rows=(), columns="", compare=False, sort="", view="both", limit=Asked().limit)
+    return replace(
+        asked,
+        rows=(),
+        columns="",
+        compare=False,
+        sort="",
+        view="both",
+        limit=Asked().limit,
+        per_feature=asked.is_per_feature,
+    )
 
 
 def _word(cell: Cell) -> str:

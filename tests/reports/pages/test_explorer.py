@@ -12,6 +12,7 @@ from django.test import Client
 from reports.metrics import Query, answer
 from reports.pages.explorer import drawing, pivot
 from reports.pages.explorer.asked import Asked
+from reports.pages.explorer.numbers import Number
 from sync.access import Access
 from tests.factories import BugFactory, FeatureFactory, ProductFactory
 from tests.problematic.factories import ProblematicEventFactory
@@ -74,8 +75,42 @@ def test_every_number_of_a_pivot_is_the_cubes_and_leads_to_as_many_rows(reader: 
         sheet = pivot.sheet(found, "/metrics/")
         numbers = [number for line in sheet.lines for number in line.numbers if number.url]
         for number in (*numbers[:: max(1, len(numbers) // 6)], *[each for each in sheet.total if each.url][-2:]):
-            page = reader.get(number.url)
-            assert (number.url, page.context["pager"].sentence.split()[-2]) == (number.url, number.text)
+            _assert_rows_behind(reader, number)
+
+
+def _assert_rows_behind(reader: Client, number: Number) -> None:
+    page = reader.get(number.url)
+    assert (number.url, page.context["pager"].sentence.split()[-2]) == (number.url, number.text)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rows=feature&columns=severity",
+        "rows=severity&columns=feature",
+        "rows=feature&columns=known&dated_by=reported_at&since=2024&until=2025",
+        "rows=feature&then=tester&columns=bug_status",
+        "rows=tester&columns=feature&severity=(none)",
+        "rows=feature&severity=(none)",
+    ],
+)
+def test_no_figure_of_a_table_by_feature_is_above_its_total_and_totals_lead_to_as_many_rows(
+    reader: Client, address: str
+) -> None:
+    small_world.build(tests=30, bugs=60)
+    asked = _asked(f"measure=tests&measure=bugs&limit=250&{address}")
+    found = pivot.ask(asked, EVERYTHING)
+    margins = [found.main.totals]
+    for cells, row in found.crossed.items():
+        *left, cell = cells
+        (line,) = (each.values for each in found.main.rows if each.cells == tuple(left))
+        assert all(row.values[name] <= min(line[name], found.below[cell].values[name]) for name in asked.measures), row
+        margins += [line, found.below[cell].values]
+    assert all(row["tests"] <= found.main.totals["tests"] for row in margins)
+    sheet = pivot.sheet(found, "/metrics/")
+    for number in (*(number for line in sheet.lines for number in line.numbers[-2:] if number.url), *sheet.total):
+        if number.url:
+            _assert_rows_behind(reader, number)
 
 
 def test_the_page_has_the_pivot_its_totals_and_the_notes(reader: Client, scene: Scene) -> None:
