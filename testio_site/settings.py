@@ -47,6 +47,17 @@ TESTIO_NIGHT_HOURS = environment.testio_night_hours
 TESTIO_HISTORY_DAYS = environment.testio_history_days
 TESTIO_WATCHER_NAME = environment.testio_watcher_name
 
+# Answers about figures (reports.metrics.remembered), in the memory of each process: some 30 MB at the most.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "answers": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "answers",
+        "TIMEOUT": 3600,
+        "OPTIONS": {"MAX_ENTRIES": 200},
+    },
+}
+
 # Figures --------------------------------------------------------------------------------------------------------------
 
 DESK_SEVERITY_WEIGHTS = {

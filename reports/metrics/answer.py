@@ -48,8 +48,8 @@ class Answer:
     notes: list[str]
 
 
-def answer(query: Query, access: Access | None) -> Answer:
-    """What the data says to a question, of the customers the caller may see (None: of all)."""
+def worked_out(query: Query, access: Access | None) -> Answer:
+    """From the data, whatever was asked before."""
     whole = replace(query, limit=None)
     before = whole.previous if query.compare and not query.kept_times else None
     has_past = before is not None and not query.times

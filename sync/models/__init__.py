@@ -6,6 +6,7 @@ it gets ``missing_since``.
 """
 
 from sync.models.bug import Bug, BugDevice, CustomReport
+from sync.models.change import DataChange
 from sync.models.customer import Customer
 from sync.models.feature import Feature, UserStory
 from sync.models.lease import SyncLease
@@ -21,6 +22,7 @@ __all__ = [
     "BugDevice",
     "CustomReport",
     "Customer",
+    "DataChange",
     "Feature",
     "Person",
     "Product",

@@ -7,6 +7,7 @@ from operator import or_
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
+from sync import changes
 from sync.models import SyncEvent, SyncPhase
 
 _BATCH = 500
@@ -16,8 +17,10 @@ def prune_history(days: int) -> int:
     """Delete runs that ended more than so many days ago, with their phases; how many runs.
 
     Kept is what something else refers to (an event that a run has seen), and each customer's latest run. Deletes in
-    batches, each a transaction of its own, so that nobody waits long for it and being killed costs nothing.
+    batches, each a transaction of its own, so that nobody waits long for it and being killed costs nothing. Changes of
+    the data, which only tell new from old, go with them.
     """
+    changes.forget_old()
     deleted = 0
     while batch := list(_forgettable(days).values_list("pk", flat=True)[:_BATCH]):
         SyncPhase.objects.filter(event__in=batch).delete()

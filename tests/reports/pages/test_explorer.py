@@ -10,11 +10,12 @@ from django.http import QueryDict
 from django.test import Client
 
 from reports.metrics import Query, answer
+from reports.metrics.answer import Values
 from reports.pages.explorer import drawing, pivot
 from reports.pages.explorer.asked import Asked
 from reports.pages.explorer.numbers import Number
 from sync.access import Access
-from tests.factories import BugFactory, FeatureFactory, ProductFactory
+from tests.factories import BugFactory, FeatureFactory, ProductFactory, TestFactory, TestFeatureFactory
 from tests.problematic.factories import ProblematicEventFactory
 from tests.reports import small_world
 from tests.reports.pages.scenes import Scene
@@ -97,20 +98,27 @@ def _assert_rows_behind(reader: Client, number: Number) -> None:
 def test_no_figure_of_a_table_by_feature_is_above_its_total_and_totals_lead_to_as_many_rows(
     reader: Client, address: str
 ) -> None:
-    small_world.build(tests=30, bugs=60)
-    asked = _asked(f"measure=tests&measure=bugs&limit=250&{address}")
-    found = pivot.ask(asked, EVERYTHING)
-    margins = [found.main.totals]
-    for cells, row in found.crossed.items():
-        *left, cell = cells
-        (line,) = (each.values for each in found.main.rows if each.cells == tuple(left))
-        assert all(row.values[name] <= min(line[name], found.below[cell].values[name]) for name in asked.measures), row
-        margins += [line, found.below[cell].values]
-    assert all(row["tests"] <= found.main.totals["tests"] for row in margins)
+    small_world.build(tests=15, bugs=60)
+    covered, other = FeatureFactory.create_batch(2)
+    for test in TestFactory.create_batch(20, product=covered.product, section=None, status="locked"):
+        TestFeatureFactory.create(test=test, feature=covered)
+        BugFactory.create(test=test, feature=other, severity="low")
+    found = pivot.ask(_asked(f"measure=tests&measure=bugs&limit=250&{address}"), EVERYTHING)
+    lines = {row.cells: _tests_and_bugs(row.values) for row in found.main.rows}
+    below = {cell: _tests_and_bugs(row.values) for cell, row in found.below.items()}
+    for (*left, cell), row in found.crossed.items():
+        here, line, column = _tests_and_bugs(row.values), lines[tuple(left)], below[cell]
+        assert (here[0] <= line[0], here[0] <= column[0], here[1] <= line[1], here[1] <= column[1]) == (True,) * 4, row
+    total = _tests_and_bugs(found.main.totals)
+    assert max(tests for tests, _ in (*lines.values(), *below.values())) <= total[0]
     sheet = pivot.sheet(found, "/metrics/")
     for number in (*(number for line in sheet.lines for number in line.numbers[-2:] if number.url), *sheet.total):
         if number.url:
             _assert_rows_behind(reader, number)
+
+
+def _tests_and_bugs(values: Values) -> tuple[float, float]:
+    return values["tests"] or 0, values["bugs"] or 0
 
 
 def test_the_page_has_the_pivot_its_totals_and_the_notes(reader: Client, scene: Scene) -> None:

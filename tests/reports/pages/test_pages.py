@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from reports import periods, standings
-from reports.metrics.answer import answer
+from reports.metrics import answer
 from reports.metrics.query import Query, Range
 from reports.pages import words
 from reports.standings import NOW, Question
