@@ -68,7 +68,8 @@ def _measure(wanted: set[str], options: argparse.Namespace) -> dict[str, Json]:
         figures["answers"] = _part("answers", tests=50_000, products=12, bugs_per_test=6, repeat=100)
     if "metrics" in wanted:
         found = _part("metrics", tests=50_000, bugs=300_000, repeat=20, pairs=0 if options.every_pair else 12)
-        figures["metrics"] = found | {"met": all(each["met"] for each in found.values())}
+        warm = found["asked_again"]
+        figures["metrics"] = found | {"met": warm["one_dimension"]["met"] and warm["two_dimensions"]["met"]}
     if "quality" in wanted:
         figures["quality"] = _reports("quality", tests=50_000, repeat=20)
     if "export" in wanted:

@@ -52,14 +52,23 @@ def figures(*, repeat: int, pairs: int) -> Json:
     """Of whatever is in the database."""
     gc.freeze()  # as the server does
     names = [name for name, each in DIMENSIONS.items() if each.groups and name not in LEFT_OUT]
-    found: Json = {"reading_ms": _median(Query(("bugs",)), repeat)}
-    for how, asking in (("", answer), ("_worked_out", worked_out)):
-        one = _measured(asking, [(name,) for name in names], MEASURES_OF_ONE, repeat)
-        two = _measured(asking, _drawn(names, pairs), MEASURES_OF_PAIRS, repeat)
-        found[f"one_dimension{how}"] = _verdict(one, ONE_DIMENSION_MS)
-        found[f"two_dimensions{how}"] = _verdict(two, TWO_DIMENSIONS_MS)
-        found[f"by_test{how}_p95_ms"] = _measured(asking, [("test",)], MEASURES_OF_ONE, repeat)
-    return found
+    reading = {"reading_ms": _median(Query(("bugs",)), repeat)}
+    return {
+        "asked_again": _of_each(answer, names, repeat, pairs),
+        "worked_out": _of_each(worked_out, names, repeat, pairs) | reading,
+    }
+
+
+def _of_each(asking: Asking, names: list[str], repeat: int, pairs: int) -> Json:
+    return {
+        "one_dimension": _verdict(
+            _measured(asking, [(name,) for name in names], MEASURES_OF_ONE, repeat), ONE_DIMENSION_MS
+        ),
+        "two_dimensions": _verdict(
+            _measured(asking, _drawn(names, pairs), MEASURES_OF_PAIRS, repeat), TWO_DIMENSIONS_MS
+        ),
+        "by_test_p95_ms": _measured(asking, [("test",)], MEASURES_OF_ONE, repeat),
+    }
 
 
 def _drawn(names: list[str], pairs: int) -> Sequence[tuple[str, ...]]:
