@@ -47,7 +47,7 @@ TESTIO_NIGHT_HOURS = environment.testio_night_hours
 TESTIO_HISTORY_DAYS = environment.testio_history_days
 TESTIO_WATCHER_NAME = environment.testio_watcher_name
 
-# Answers about figures (reports.metrics.remembered), in the memory of each process: some 30 MB at the most.
+# Answers about figures (reports.metrics.remembered), in the memory of each process: 50 MB at the very most.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     "answers": {
