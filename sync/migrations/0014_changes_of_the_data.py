@@ -90,6 +90,8 @@ class Migration(migrations.Migration):
             options={"default_permissions": ()},
         ),
         migrations.RunSQL(FUNCTIONS, NO_FUNCTIONS),
+        # What is there already counts as one change: without any there is no state to keep anything under.
+        migrations.RunSQL("INSERT INTO sync_datachange DEFAULT VALUES", migrations.RunSQL.noop),
         *(
             migrations.RunSQL(triggers(table), no_triggers(table, "inserted", "updated", "deleted", "emptied"))
             for table in WHOLE
