@@ -1,22 +1,19 @@
 """Whether the data is still what it was: what is worked out from all of it may be kept until it is not.
 
-Triggers tell of every transaction that changed a row figures are made of (``DataChange``). Rows become visible together
-with what they tell of, so what a snapshot sees of them says exactly what it sees of the data.
+Triggers (migration 0014) write a row for every transaction that changed what figures are made of, whoever wrote: a
+sync, a retry, an administrator, somebody with ``psql``. It becomes visible together with what it tells of, so what a
+snapshot sees of these rows says exactly what it sees of the data.
 """
 
-from datetime import timedelta
-
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
-from sync.models import DataChange
-
-#: Days that changes are kept for, only so that they can be counted: one that took long is visible after later ones.
-_DAYS = 1
 _STATE = """
 SELECT (SELECT mark FROM sync_datachange ORDER BY id DESC LIMIT 1), (SELECT count(*) FROM sync_datachange),
     coalesce(current_setting('testio_desk.changes_data', true), '') = ''
 """
+#: Kept are those of a day, only to be counted: one that took long becomes visible after later ones.
+_FORGET = "DELETE FROM sync_datachange WHERE at < now() - interval '1 day'"
+_TELL = "INSERT INTO sync_datachange DEFAULT VALUES"
 
 
 def state() -> str | None:
@@ -33,8 +30,9 @@ def state() -> str | None:
 
 def forget_old() -> int:
     """Delete what was told of more than a day ago; how many rows. A change itself, so that no count comes twice."""
-    with transaction.atomic():
-        deleted, _ = DataChange.objects.filter(at__lt=Now() - timedelta(days=_DAYS)).delete()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_FORGET)
+        deleted: int = cursor.rowcount
         if deleted:
-            DataChange.objects.create()
+            cursor.execute(_TELL)
     return deleted

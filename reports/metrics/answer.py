@@ -9,7 +9,6 @@ from reports.figures import EXECUTED_STATUSES
 from reports.metrics.counting import count
 from reports.metrics.facts import Facts
 from reports.metrics.labels import Cell, cells, places
-from reports.metrics.plans import one_moment
 from reports.metrics.query import Query
 from reports.metrics.shell import Groups, Raw
 from sync.access import Access
@@ -49,20 +48,19 @@ class Answer:
 
 
 def worked_out(query: Query, access: Access | None) -> Answer:
-    """From the data, whatever was asked before."""
+    """What the data says to a question, whatever was asked before. Within ``one_moment``."""
     whole = replace(query, limit=None)
     before = whole.previous if query.compare and not query.kept_times else None
     has_past = before is not None and not query.times
     # What has a past only is a row as well, so that the first rows are known when all are.
     asked = whole if has_past else query
-    with one_moment():
-        facts = Facts(asked, access)
-        numbers = count(asked, facts)
-        earlier = count(before, Facts(before, access)) if before else None
-        past = earlier.groups if earlier and has_past else None
-        keys = list(dict.fromkeys((*numbers.groups, *(past or ()))))
-        columns = [cells(each, {key[place] for key in keys}) for place, each in enumerate(query.grouped)]
-        notes = _notes(query, facts)
+    facts = Facts(asked, access)
+    numbers = count(asked, facts)
+    earlier = count(before, Facts(before, access)) if before else None
+    past = earlier.groups if earlier and has_past else None
+    keys = list(dict.fromkeys((*numbers.groups, *(past or ()))))
+    columns = [cells(each, {key[place] for key in keys}) for place, each in enumerate(query.grouped)]
+    notes = _notes(query, facts)
     # There may be a hundred thousand groups: only those that are kept become rows.
     kept = _sorted(query, keys, columns, numbers.groups)[: query.limit]
     return Answer(

@@ -1,9 +1,15 @@
 """A row for each transaction that changed what figures are made of, so that figures are remembered until then."""
 
-import django.contrib.postgres.functions
-import django.db.models.functions.datetime
-from django.db import migrations, models
+from django.db import migrations
 
+#: No model: it holds nothing that anybody looks at. ``mark`` is never the same again, not after a restored backup either.
+TABLE = """
+CREATE TABLE sync_datachange (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    mark uuid NOT NULL DEFAULT gen_random_uuid(),
+    at timestamptz NOT NULL DEFAULT now()
+)
+"""
 #: What figures are counted from and named by.
 WHOLE = (
     "sync_section",
@@ -70,25 +76,7 @@ class Migration(migrations.Migration):
     dependencies = [("sync", "0013_numbers_beyond_64_bits")]
 
     operations = [
-        migrations.CreateModel(
-            name="DataChange",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "mark",
-                    models.UUIDField(
-                        db_default=django.contrib.postgres.functions.RandomUUID(),
-                        editable=False,
-                        help_text="Never the same again.",
-                    ),
-                ),
-                (
-                    "at",
-                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
-                ),
-            ],
-            options={"default_permissions": ()},
-        ),
+        migrations.RunSQL(TABLE, "DROP TABLE sync_datachange"),
         migrations.RunSQL(FUNCTIONS, NO_FUNCTIONS),
         # What is there already counts as one change: without any there is no state to keep anything under.
         migrations.RunSQL("INSERT INTO sync_datachange DEFAULT VALUES", migrations.RunSQL.noop),

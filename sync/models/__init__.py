@@ -6,7 +6,6 @@ it gets ``missing_since``.
 """
 
 from sync.models.bug import Bug, BugDevice, CustomReport
-from sync.models.change import DataChange
 from sync.models.customer import Customer
 from sync.models.feature import Feature, UserStory
 from sync.models.lease import SyncLease
@@ -22,7 +21,6 @@ __all__ = [
     "BugDevice",
     "CustomReport",
     "Customer",
-    "DataChange",
     "Feature",
     "Person",
     "Product",

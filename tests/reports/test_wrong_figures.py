@@ -324,7 +324,7 @@ def test_times_have_no_figures_of_the_period_before_and_a_note_says_so(time: str
 
 def test_figures_read_neither_payloads_nor_texts(django_assert_max_num_queries: Any) -> None:
     BugFactory.create(test__product=ProductFactory.create())
-    with django_assert_max_num_queries(12) as captured:
+    with django_assert_max_num_queries(13) as captured:
         answer(Query(("tests", "bugs", "rejection"), ("product", "severity", "platform")), None)
     assert [each["sql"] for each in captured if '"raw"' in each["sql"] or '"goal"' in each["sql"]] == []
 

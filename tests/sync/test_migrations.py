@@ -34,7 +34,8 @@ def schema() -> list[tuple[object, ...]]:
 def test_every_migration_can_be_taken_back_and_made_again() -> None:
     models = apps.get_app_config("sync").get_models(include_auto_created=True)
     before = schema()
-    assert our_tables() == {model._meta.db_table for model in models}
+    no_model = {"sync_datachange"}  # written by triggers, read by sync.changes
+    assert our_tables() == {model._meta.db_table for model in models} | no_model
     try:
         MigrationExecutor(connection).migrate([("sync", None)])  # and of every app that builds on this one
         assert our_tables() == set()
