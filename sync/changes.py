@@ -8,7 +8,7 @@ snapshot sees of these rows says exactly what it sees of the data.
 from django.db import connection, transaction
 
 _STATE = """
-SELECT (SELECT mark FROM sync_datachange ORDER BY id DESC LIMIT 1), (SELECT count(*) FROM sync_datachange),
+SELECT (SELECT mark FROM sync_datachange ORDER BY id DESC LIMIT 1), (SELECT sum(id)::text FROM sync_datachange),
     coalesce(current_setting('testio_desk.changes_data', true), '') = ''
 """
 #: Kept are those of a day, only to be counted: one that took long becomes visible after later ones.

@@ -150,7 +150,10 @@ def by_group_and_test(query: Query, facts: Facts, names: tuple[str, ...]) -> Num
     if facts.admits_bare_tests:
         bare = facts.bare_tests(features=facts.about_features).annotate(counted=F("id"), **_zeros(names))
         parts.append(statement_of(bare.values_list(*keys, "counted", *names).distinct()))
-    rows = appended(filter(None, parts))
+    possible = [part for part in parts if part]
+    if not possible:
+        return Numbers.nothing(("tests", *names))
+    rows = appended(possible)
     columns, figures = ("counted", *names), ["count(counted)", *_sums_of(names)]
     total = known_total(facts, Source.TESTS)
     if total is None:

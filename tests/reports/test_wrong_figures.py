@@ -329,6 +329,13 @@ def test_figures_read_neither_payloads_nor_texts(django_assert_max_num_queries: 
     assert [each["sql"] for each in captured if '"raw"' in each["sql"] or '"goal"' in each["sql"]] == []
 
 
+def test_a_question_that_can_find_nothing_is_answered_with_nothing() -> None:
+    BugFactory.create(test__status="locked")
+    for measures in (("tests",), ("tests", "bugs"), ("bugs_per_test",)):
+        found = answer(Query(measures, ("severity",), {"platform": ("Amiga",)}), None)
+        assert (found.rows, set(found.totals.values()) <= {0, None}) == ([], True)
+
+
 def test_of_a_hundred_and_fifty_browsers_each_has_its_own_tests_features_and_testers() -> None:
     browsers = [f"Browser {number:03}" for number in range(150)]
     test = TestFactory.create()
