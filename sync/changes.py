@@ -7,9 +7,11 @@ snapshot sees of these rows says exactly what it sees of the data.
 
 from django.db import connection, transaction
 
+#: Marks are random, and so are their hashes: two sets of them do not have the same sum, whatever was told when.
 _STATE = """
-SELECT (SELECT mark FROM sync_datachange ORDER BY id DESC LIMIT 1), (SELECT sum(id)::text FROM sync_datachange),
+SELECT (SELECT sum(hashtextextended(mark::text, 0))::text FROM sync_datachange),
     coalesce(current_setting('testio_desk.changes_data', true), '') = ''
+    AND current_setting('transaction_isolation') <> 'read committed'
 """
 #: Kept are those of a day, only to be counted: one that took long becomes visible after later ones.
 _FORGET = "DELETE FROM sync_datachange WHERE at < now() - interval '1 day'"
@@ -19,17 +21,20 @@ _TELL = "INSERT INTO sync_datachange DEFAULT VALUES"
 def state() -> str | None:
     """What the data is that this transaction sees: the same words mean the same data, also in other processes.
 
-    None where nothing can be kept: no change was ever seen, or this transaction itself changes the data, of which only
-    the first change tells.
+    None where nothing can be kept: no change was ever seen, this transaction itself changes the data (of which only the
+    first change tells), or its next statement may see other data than this one (READ COMMITTED).
     """
     with connection.cursor() as cursor:
         cursor.execute(_STATE)
-        (mark, changes, is_untouched) = cursor.fetchone()
-    return f"{mark}/{changes}" if mark and is_untouched else None
+        told, is_steady = cursor.fetchone()
+    return told if is_steady else None
 
 
 def forget_old() -> int:
-    """Delete what was told of more than a day ago; how many rows. A change itself, so that no count comes twice."""
+    """Delete what was told of more than a day ago; how many rows.
+
+    A change itself: what took more than a day is deleted as soon as it is seen, and has changed the data all the same.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_FORGET)
         deleted: int = cursor.rowcount

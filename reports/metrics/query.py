@@ -171,7 +171,7 @@ class Query:
     @property
     def kept_times(self) -> tuple[Dimension, ...]:
         """Those filtered by, which leave out the period before."""
-        return tuple(DIMENSIONS[name] for name in self.filters if DIMENSIONS[name].kind is Kind.PERIOD)
+        return tuple(each for each in DIMENSIONS.values() if each.name in self.filters and each.kind is Kind.PERIOD)
 
     @property
     def test_statuses(self) -> tuple[Value, ...] | None:

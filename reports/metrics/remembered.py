@@ -7,7 +7,7 @@ severities.
 """
 
 import hashlib
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from django.conf import settings
@@ -43,5 +43,11 @@ def answer(query: Query, access: Access | None) -> Answer:
 
 def _key(query: Query, access: Access | None, state: str) -> str:
     seen = None if access is None or access.customers is None else sorted(access.customers)
-    parts = (query, seen, state, timezone.now().date(), settings.DESK_SEVERITY_WEIGHTS)
+    parts = (_in_one_order(query), seen, state, timezone.now().date(), settings.DESK_SEVERITY_WEIGHTS)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _in_one_order(query: Query) -> Query:
+    """Filters are the same whatever order they are named in."""
+    filters = {name: tuple(sorted(values, key=repr)) for name, values in sorted(query.filters.items())}
+    return replace(query, filters=filters)

@@ -3,20 +3,21 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from itertools import product
+from datetime import UTC, date, datetime
+from itertools import combinations, product
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import caches
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from reports.metrics import DIMENSIONS, MEASURES, REPORT_MEASURES, Query, answer, remembered
 from reports.metrics.answer import Answer
 from reports.metrics.answer import worked_out as worked_out_within
 from reports.metrics.plans import one_moment
+from reports.metrics.query import Moment, Range
 from sync.access import Access
 from sync.models import Bug, Person
 from tests.factories import BugFactory, CustomerFactory, ProductFactory, TestFactory
@@ -56,6 +57,10 @@ def test_asked_again_nothing_is_counted_again_until_the_data_changes() -> None:
     assert not _is_remembered(BUGS)
     assert _is_remembered(BUGS)
     assert _is_remembered(Query(("bugs",), ("severity",)))
+    filters = {"known": ("no", "(none)"), "bug_status": ("(none)", "forwarded", "rejected")}
+    _is_remembered(replace(BUGS, filters=filters))
+    other_way_round = {name: values[::-1] for name, values in reversed(filters.items())}
+    assert _is_remembered(replace(BUGS, filters=other_way_round))
     assert not _is_remembered(replace(BUGS, sort="severity"))
     Bug.objects.update(severity="high")
     assert not _is_remembered(BUGS)
@@ -101,6 +106,17 @@ def test_what_one_caller_does_to_an_answer_is_not_told_to_the_next() -> None:
     assert _figures(answer(BUGS, None)) == {"low": 1}
 
 
+def test_within_a_transaction_that_sees_every_change_nothing_is_remembered() -> None:
+    """An answer of later rows would be kept as that of the earlier ones."""
+    BugFactory.create(severity="low", test__status="locked")
+    with transaction.atomic():
+        assert not _is_remembered(BUGS)
+        assert not _is_remembered(BUGS)
+    assert not _is_remembered(BUGS)
+    with one_moment():
+        assert _is_remembered(BUGS)
+
+
 def test_an_answer_too_large_to_be_asked_for_by_a_page_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered, "MOST_ROWS", 1)
     BugFactory.create(severity="low", test__status="locked")
@@ -119,6 +135,10 @@ def test_whatever_a_question_reads_tells_of_its_changes() -> None:
             worked_out(Query((measure,), (dimension,)), None)
         every = {name: ("(none)",) for name in DIMENSIONS if name != "bug"}
         worked_out(Query(measures, filters=every), Access(User(), customers=frozenset({1})))
+        days = Range(date(2024, 1, 1), date(2026, 12, 31))
+        moments: tuple[Moment, ...] = ("end_at", "reported_at")
+        for dated_by, pair in product(moments, [*combinations(dimensions, 2)][::15]):
+            worked_out(Query(measures, pair, {}, days, dated_by, compare=True, limit=5, per_feature=True), None)
     read = {table for each in captured.captured_queries for table in re.findall(r'"?(sync_\w+)"?\.', each["sql"])}
     read |= {
         table for each in captured.captured_queries for table in re.findall(r"(?:FROM|JOIN) (sync_\w+)", each["sql"])

@@ -1,11 +1,14 @@
 """Figures that another tool of this kind gets wrong; each stays right here."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
-from reports.metrics import ANY, NONE, Query, Unanswerable, answer
+from reports.metrics import ANY, DIMENSIONS, MEASURES, NONE, Query, Unanswerable, answer
+from sync.access import Access
 from tests.factories import (
     MARCH,
     BugDeviceFactory,
@@ -329,11 +332,29 @@ def test_figures_read_neither_payloads_nor_texts(django_assert_max_num_queries: 
     assert [each["sql"] for each in captured if '"raw"' in each["sql"] or '"goal"' in each["sql"]] == []
 
 
-def test_a_question_that_can_find_nothing_is_answered_with_nothing() -> None:
+SEES_NOBODY = Access(User(username="new"), customers=frozenset())
+
+
+@pytest.mark.parametrize(
+    ("part", "access", "filters"),
+    [
+        (0, None, {"platform": ("Amiga",)}),
+        (1, None, {"test_platform": ("Amiga",)}),
+        (2, None, {"product": (1,)}),
+        (3, SEES_NOBODY, {}),
+        (4, SEES_NOBODY, {"test_status": ("any",), "severity": ("(none)", "low")}),
+    ],
+)
+def test_a_question_that_can_find_nothing_is_answered_with_nothing(
+    part: int, access: Access | None, filters: dict[str, tuple[str | int, ...]]
+) -> None:
     BugFactory.create(test__status="locked")
-    for measures in (("tests",), ("tests", "bugs"), ("bugs_per_test",)):
-        found = answer(Query(measures, ("severity",), {"platform": ("Amiga",)}), None)
-        assert (found.rows, set(found.totals.values()) <= {0, None}) == ([], True)
+    names = [name for name, each in DIMENSIONS.items() if each.groups]
+    groupings = [(), *((name,) for name in names), *zip(names, names[3:], strict=False)]
+    measures = [(name,) for name in (*MEASURES, "report_sum:minutes")] + [("tests", "bugs"), tuple(MEASURES)]
+    for asked, dimensions in [*product(measures, groupings)][part::5]:
+        found = answer(Query(asked, dimensions, filters, limit=10 if len(dimensions) % 2 else None), access)
+        assert (found.rows, set(found.totals.values()) <= {0, None}) == ([], True), (asked, dimensions)
 
 
 def test_of_a_hundred_and_fifty_browsers_each_has_its_own_tests_features_and_testers() -> None:

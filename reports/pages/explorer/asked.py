@@ -24,10 +24,7 @@ Filters = dict[str, tuple[Value, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """``rows`` are the dimensions downwards, the second within the first; ``columns`` the one across, or empty.
-
-    ``per_feature``: of the rows behind a figure of a table by feature, which has no dimensions itself.
-    """
+    """``rows`` are the dimensions downwards, the second within the first; ``columns`` the one across, or empty."""
 
     measures: tuple[str, ...] = MEASURES_AT_FIRST
     rows: tuple[str, ...] = (ROWS_AT_FIRST,)
@@ -40,7 +37,6 @@ class Asked:
     sort: str = ""
     limit: int = LIMIT_AT_FIRST
     view: str = "both"
-    per_feature: bool = False
 
     @classmethod
     def read(cls, query: QueryDict) -> "Asked":
@@ -62,7 +58,6 @@ class Asked:
             sort=sort if sort.removeprefix("-") in (*measures, *rows) else "",
             limit=int(one_of(query, "limit", [str(each) for each in LIMITS], str(LIMIT_AT_FIRST))),
             view=one_of(query, "view", list(VIEWS), "both"),
-            per_feature=bool(query.get("per_feature")),
         )
 
     @property
@@ -71,7 +66,8 @@ class Asked:
 
     @property
     def is_per_feature(self) -> bool:
-        return self.per_feature or FEATURE.name in self.dimensions
+        """Whether tests make their pairs per feature (see ``Query``) in all of this table, its margins too."""
+        return FEATURE.name in self.dimensions
 
     @property
     def asked_measures(self) -> list[Measure]:
@@ -107,7 +103,6 @@ class Asked:
         yield "sort", self.sort
         yield "limit", "" if self.limit == LIMIT_AT_FIRST else str(self.limit)
         yield "view", "" if self.view == "both" else self.view
-        yield "per_feature", "yes" if self.per_feature else ""
 
     def filter_pairs(self) -> Iterator[tuple[str, str]]:
         yield from ((name, str(value)) for name, values in self.filters.items() for value in values)

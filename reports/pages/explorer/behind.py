@@ -1,7 +1,7 @@
 """The tests or bugs a figure is made of, by the cube's own definition: as many as the figure says."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from reports.metrics.facts import Facts
 from reports.pages import access, cells, frame, words
 from reports.pages.explorer import filtering
 from reports.pages.explorer.asked import Asked
+from reports.pages.explorer.numbers import PER_FEATURE
 from reports.pages.filters import one_of
 from reports.pages.frame import Crumb
 from reports.pages.product_tests import Pager
@@ -23,6 +24,7 @@ from sync.access import Access, Request, require
 from sync.models import Bug, Test
 
 PAGE = 50
+_PER_FEATURE = "Counted per feature: a test without a bug on one of its features is there a test without bugs."
 _BUG_COLUMNS = (
     Column("Bug"),
     Column("Severity"),
@@ -53,13 +55,13 @@ KINDS = {"bugs": Kind("Bugs", "bug", _BUG_COLUMNS), "tests": Kind("Tests", "test
 
 @access.page("sync.view_bug")
 def rows(request: Request) -> HttpResponse:
-    """``of``: bugs or tests; the rest of the address is the explorer's."""
+    """``of``: bugs or tests; ``per_feature``: of a table by feature; the rest of the address is the explorer's."""
     require(request, "sync.view_test")
     who, now = access.of(request), timezone.now()
     of = one_of(request.GET, "of", list(KINDS), "bugs")
-    asked = Asked.read(request.GET)
+    asked, per_feature = Asked.read(request.GET), bool(request.GET.get(PER_FEATURE))
     try:
-        found = behind(asked.query(()), who, of)
+        found = behind(replace(asked.query(()), per_feature=per_feature), who, of)
         fault = ""
     except Unanswerable as refusal:
         found, fault = (Bug if of == "bugs" else Test).objects.none(), str(refusal)
@@ -73,6 +75,7 @@ def rows(request: Request) -> HttpResponse:
         above=[Crumb("Metrics", reverse("reports:metrics"))],
         facts=[(DIMENSIONS[name].title, text) for name, text in _texts(asked, who)],
         period=_period(asked),
+        note=_PER_FEATURE if per_feature else "",
         fault=fault,
         table=Table(kind.title, kind.columns, [_cells(row, now) for row in page[:PAGE]]),
         pager=Pager(

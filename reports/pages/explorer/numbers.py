@@ -18,6 +18,8 @@ from reports.pages.parts import Change, change_of_count, change_of_rate
 KINDS = {Unit.COUNT: Kind.INTEGER, Unit.RATE: Kind.RATE, Unit.NUMBER: Kind.NUMBER}
 #: Of these as many rows are listed as the figure says.
 _COUNTED = ("tests", "bugs")
+#: Said by the address of the rows behind a figure, which has no dimensions itself: the table is by feature.
+PER_FEATURE = "per_feature"
 _TITLE = "Lists all bugs counted here"
 
 
@@ -58,6 +60,7 @@ def url_behind(asked: Asked, measure: Measure, names: Sequence[str], cells: Sequ
         asked = _narrowed(asked, name, cell)
     pairs = [("of", "bugs" if Source.BUGS in measure.sources else "tests")]
     pairs += [(name, value) for name, value in _scope(asked).pairs() if name not in ("measure", "rows")]
+    pairs += [(PER_FEATURE, "yes")] if asked.is_per_feature else []
     return f"{reverse('reports:rows')}?{urlencode(pairs)}"
 
 
@@ -81,7 +84,6 @@ def _scope(asked: Asked) -> Asked:
         sort="",
         view="both",
         limit=Asked().limit,
-        per_feature=asked.is_per_feature,
     )
 
 

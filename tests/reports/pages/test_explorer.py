@@ -117,6 +117,13 @@ def test_no_figure_of_a_table_by_feature_is_above_its_total_and_totals_lead_to_a
             _assert_rows_behind(reader, number)
 
 
+def test_rows_behind_a_table_by_feature_say_that_tests_count_per_feature(reader: Client, scene: Scene) -> None:
+    for rows, says_so in (("feature", True), ("severity", False)):
+        page = reader.get(f"/metrics/?measure=tests&measure=bugs&rows={rows}")
+        (url, *_) = [number.url for number in page.context["sheet"].total if number.url]
+        assert ("Counted per feature" in _shown(reader, url)) is says_so
+
+
 def _tests_and_bugs(values: Values) -> tuple[float, float]:
     return values["tests"] or 0, values["bugs"] or 0
 
