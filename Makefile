@@ -6,6 +6,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= 2
 TASKS ?= 2
+# Processes that run tests: half their time they wait for others, such as browsers, workers and the database.
+TESTERS ?= 3
 
 PY := .venv/bin/python
 READY := .venv/.installed
@@ -38,7 +40,7 @@ demo: $(READY) ## A first sync from a simulated TestIO, then the site (ARGS=--on
 	  DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1 $(PY) manage.py demo $(ARGS)
 
 test: $(READY) ## Run the tests
-	$(PY) -m pytest -n 2 -m "not stress" $(ARGS)
+	$(PY) -m pytest -n $(TESTERS) -m "not stress" $(ARGS)
 
 check: $(READY) ## Lint, formatting, types, Django's checks, migrations complete
 	.venv/bin/ruff check .

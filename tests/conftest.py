@@ -11,9 +11,11 @@ from urllib.parse import quote
 import pytest
 from django.db import connection
 from hypothesis import settings as hypothesis_settings
+from pytest_django import DjangoDbBlocker
 
 from sync.sandbox import SandboxServer, World
 from testio_site.postgres import pools
+from tests.emptying import keep_what_is_migrated
 
 if TYPE_CHECKING:
     from pytest_django.live_server_helper import LiveServer
@@ -51,6 +53,12 @@ def _refuse_to_leave(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_refuse_to_leave)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    with django_db_blocker.unblock():
+        keep_what_is_migrated()
 
 
 @pytest.fixture(autouse=True)

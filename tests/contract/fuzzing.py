@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 #: Seconds for one answer: none may hang.
 PATIENCE = 20
 
+#: All that schemathesis knows, in its order.
+PHASES = ("examples", "coverage", "fuzzing", "stateful")
 #: Where values of the tables may appear in a request. Without them most requests would be about nothing that exists.
 Values = Mapping[str, Sequence[int | str]]
 
@@ -25,8 +27,11 @@ class Verdict:
     said: str
 
 
-def fuzz(url: str, token: str, values: Values, *, examples: int, seed: int, patience: int) -> Verdict:
-    """Try every operation of the API at ``url`` with up to ``examples`` requests in each phase.
+def fuzz(
+    url: str, token: str, values: Values, *, examples: int, seed: int, patience: int, phases: Sequence[str] = PHASES
+) -> Verdict:
+    """Try every operation of the API at ``url`` with up to ``examples`` requests in each phase; ``coverage`` makes as
+    many as there are limits to try, some five thousand.
 
     ``values`` by parameter, like ``path.product``: about half the requests take one of these. Raises
     ``subprocess.TimeoutExpired`` after ``patience`` seconds.
@@ -38,6 +43,7 @@ def fuzz(url: str, token: str, values: Values, *, examples: int, seed: int, pati
                 str(Path(sys.executable).with_name("st")), "run", f"{url}/api/openapi.json", "--checks", "all",
                 "--header", f"Authorization: Bearer {token}", "--max-examples", str(examples), "--seed", str(seed),
                 "--continue-on-failure", "--request-timeout", str(PATIENCE), "--suppress-health-check", "all",
+                "--phases", ",".join(phases),
             ],
             cwd=folder,
             env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.contract.formats", "PYTHONPATH": str(_ROOT)},
