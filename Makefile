@@ -40,7 +40,7 @@ demo: $(READY) ## A first sync from a simulated TestIO, then the site (ARGS=--on
 	  DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1 $(PY) manage.py demo $(ARGS)
 
 test: $(READY) ## Run the tests
-	$(PY) -m pytest -n $(TESTERS) -m "not stress" $(ARGS)
+	$(PY) -m pytest -n $(TESTERS) --dist worksteal -m "not stress" $(ARGS)
 
 check: $(READY) ## Lint, formatting, types, Django's checks, migrations complete
 	.venv/bin/ruff check .

@@ -2,6 +2,7 @@
 mailed, and files that have expired are removed. With a worker, ``reports.tasks`` does both."""
 
 import threading
+from collections import Counter
 
 from django.dispatch import receiver
 
@@ -18,9 +19,9 @@ def deliver_in_cycle(*, stop: threading.Event, dry_run: bool, **_: object) -> di
         return {"reports_to_mail": count} if (count := due.count()) else {}
     runs.interrupt_dead()
     runs.prune()
-    mailed = 0
+    figures: Counter[str] = Counter()
     for was_mailed in schedules.deliver_due():
-        mailed += was_mailed
+        figures["reports_mailed" if was_mailed else "reports_not_mailed"] += 1
         if stop.is_set():
             break
-    return {"reports_mailed": mailed} if mailed else {}
+    return dict(figures)

@@ -3,6 +3,8 @@
 Django makes permissions, roles and schedules anew instead, by a hundred statements after each of six hundred tests.
 """
 
+from django.apps import apps
+from django.core.management.color import no_style
 from django.core.management.commands import flush
 from django.db import connection, transaction
 from psycopg.sql import SQL, Composed, Identifier
@@ -17,11 +19,17 @@ def keep_what_is_migrated() -> None:
     _run(SQL("DROP SCHEMA IF EXISTS {0} CASCADE; CREATE SCHEMA {0}").format(Identifier(KEPT)))
     for table in tables:
         _run(SQL("CREATE TABLE {} AS TABLE {}").format(Identifier(KEPT, table), Identifier(table)))
+    copies = [
+        SQL("INSERT INTO {} SELECT * FROM {}").format(Identifier(table), Identifier(KEPT, table)) for table in tables
+    ]
+    # A test that takes migrations back and makes them again leaves sequences that begin anew.
+    models = [model for model in apps.get_models(include_auto_created=True) if model._meta.db_table in tables]
+    sequences = map(SQL, connection.ops.sequence_reset_sql(no_style(), models))
+    at_once = SQL("; ").join([*copies, *sequences])
 
     def put_back(*_: object, **__: object) -> None:
         with transaction.atomic():
-            for table in tables:
-                _run(SQL("INSERT INTO {} SELECT * FROM {}").format(Identifier(table), Identifier(KEPT, table)))
+            _run(at_once)
 
     flush.emit_post_migrate_signal = put_back  # type: ignore[attr-defined]
 

@@ -69,16 +69,7 @@ def summarised(rows: "QuerySet[CustomReport]", *, group_by: Sequence[str], wante
     try:
         return custom.summarise(rows, group_by=group_by, wanted=wanted)
     except UnknownField as error:
-        raise BadParameters({_faulty(rows, wanted): str(error)}) from None
-
-
-def _faulty(rows: "QuerySet[CustomReport]", wanted: Sequence[str]) -> str:
-    """The questions that are wanted are looked for first: where they are there, it was one to group by."""
-    try:
-        custom.summarise(rows, wanted=wanted)
-    except UnknownField:
-        return "field"
-    return "group_by"
+        raise BadParameters({"field" if error.parameter == "wanted" else error.parameter: str(error)}) from None
 
 
 def _table(summary: CustomSummary) -> Table:

@@ -20,7 +20,14 @@ _CHUNK = 2_000
 
 
 class UnknownField(Exception):
-    """No report has the field that was asked for; the sentence names those there are."""
+    """No report has the field that was asked for; the sentence names those there are.
+
+    ``parameter`` of ``summarise`` that named it: ``group_by`` or ``wanted``.
+    """
+
+    def __init__(self, sentence: str, parameter: str) -> None:
+        super().__init__(sentence)
+        self.parameter = parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,8 @@ def summarise(
     names = dict.fromkeys(name for report in reports for name in report.answers)
     asked = [*(wanted or names)]
     if reports:
-        _refuse_unknown([*asked, *map(_field, filter(_is_field, group_by))], names)
+        _refuse_unknown("wanted", asked, names)
+        _refuse_unknown("group_by", map(_field, filter(_is_field, group_by)), names)
     kinds = {
         name: fields.kind_of([a for each in reports if (a := each.answers.get(name)) is not None]) for name in asked
     }
@@ -88,10 +96,11 @@ def summarise(
     )
 
 
-def _refuse_unknown(asked: Iterable[str], names: Mapping[str, None]) -> None:
+def _refuse_unknown(parameter: str, asked: Iterable[str], names: Mapping[str, None]) -> None:
     for name in asked:
         if name not in names:
-            raise UnknownField(f'No custom report here has a field "{name}". There are: {", ".join([*names][:20])}.')
+            known = ", ".join([*names][:20])
+            raise UnknownField(f'No custom report here has a field "{name}". There are: {known}.', parameter)
 
 
 def _is_field(grouping: str) -> bool:
