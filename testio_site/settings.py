@@ -287,8 +287,9 @@ STATICFILES_DIRS = [folder for folder in [BASE_DIR / "static"] if folder.is_dir(
 with suppress(OSError):  # a missing folder is only worth a warning, but that on every start
     STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATIC_IS_COLLECTED = (STATIC_ROOT / "staticfiles.json").is_file()
-# Without `collectstatic` (a demo, a test, a fresh clone) the files are served from where they lie.
-WHITENOISE_USE_FINDERS = not STATIC_IS_COLLECTED
+# Without `collectstatic` (a demo, a test, a fresh clone) the files are served from where they lie, and are looked for
+# when they are asked for: to list all of them takes longer than most tests.
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_IS_COLLECTED
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site has any business with them
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -243,7 +243,7 @@ def test_the_report_refuses_a_question_that_nobody_was_asked() -> None:
 PLAIN = st.one_of(
     st.none(), st.booleans(), st.integers(), st.integers(10**38, 10**42), st.integers(-(2**65), 2**65),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8")),
+    st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
     st.from_regex(r"\s*[-+]?[0-9]{1,3}(\.[0-9]{1,3})?(e[0-9])?\s*", fullmatch=True),
     st.from_regex(r"[0-9]{39,42}(\.[0-9]{39,42})?", fullmatch=True),
     st.sampled_from([1e20, "7", " 7 ", "+7", "-7.5", "1e3", "", " ", "\v\f\x1c\x85\u2003", '"7"', "[7]", "7, 8"]),

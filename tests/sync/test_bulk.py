@@ -24,7 +24,7 @@ SAME_PRODUCT = replace(SECTIONS, guard=sql.SQL("old.product_id = excluded.produc
 
 DEVICE_COLUMNS = ("bug_id", "position", "category", "device", "operating_system", "browsers")
 
-storable_text = st.text(st.characters(codec="utf-8", exclude_characters="\x00"))
+storable_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 
 
 @contextmanager

@@ -128,8 +128,8 @@ def _dimensions(query: QueryDict) -> tuple[tuple[str, ...], str]:
 
 def _measures(query: QueryDict) -> tuple[str, ...]:
     """Those that are offered, and those of a field of custom reports: named whole, or by two inputs of the form."""
-    names = [name.replace("\0", "")[:_LONGEST] for name in query.getlist("measure")]
-    kind, of = query.get("made", ""), text(query, "field")[:_LONGEST]
+    names = [name.replace("\0", "") for name in query.getlist("measure")]
+    kind, of = query.get("made", ""), text(query, "field")
     if kind in REPORT_MEASURES and of:
         names.append(f"{kind}:{of}")
     known = {name for name in names if measure_named(name)}
@@ -138,5 +138,6 @@ def _measures(query: QueryDict) -> tuple[str, ...]:
 
 
 def _values(query: QueryDict, name: str) -> tuple[Value, ...]:
-    given = (value.replace("\0", "").strip()[:_LONGEST] for value in query.getlist(name)[:_LONGEST])
-    return tuple(dict.fromkeys(filter(None, given)))
+    """As they are: the links behind figures name what records have, whatever its length and its blanks."""
+    given = (value.replace("\0", "") for value in query.getlist(name))
+    return tuple(dict.fromkeys(value for value in given if value.strip()))

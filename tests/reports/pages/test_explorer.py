@@ -15,7 +15,14 @@ from reports.pages.explorer import drawing, pivot
 from reports.pages.explorer.asked import Asked
 from reports.pages.explorer.numbers import Number
 from sync.access import Access
-from tests.factories import BugFactory, FeatureFactory, ProductFactory, TestFactory, TestFeatureFactory
+from tests.factories import (
+    BugDeviceFactory,
+    BugFactory,
+    FeatureFactory,
+    ProductFactory,
+    TestFactory,
+    TestFeatureFactory,
+)
 from tests.problematic.factories import ProblematicEventFactory
 from tests.reports import small_world
 from tests.reports.pages.scenes import Scene
@@ -115,6 +122,16 @@ def test_no_figure_of_a_table_by_feature_is_above_its_total_and_totals_lead_to_a
     for number in (*(number for line in sheet.lines for number in line.numbers[-2:] if number.url), *sheet.total):
         if number.url:
             _assert_rows_behind(reader, number)
+
+
+def test_a_name_of_any_length_and_with_blanks_around_it_leads_to_its_rows(reader: Client) -> None:
+    for name in ("L" * 210, " Lead OS"):
+        BugDeviceFactory.create(operating_system=name, bug__test__status="locked")
+    page = reader.get("/metrics/?measure=bugs&rows=platform")
+    links = [number for line in page.context["sheet"].lines for number in line.numbers if number.url]
+    assert len(links) == 2
+    for number in links:
+        _assert_rows_behind(reader, number)
 
 
 def test_rows_behind_a_table_by_feature_say_that_tests_count_per_feature(reader: Client, scene: Scene) -> None:

@@ -159,7 +159,9 @@ def test_a_cursor_gives_back_the_place_it_was_made_of(place: tuple[Any, int], de
     assert read_cursor(write_cursor(Place(*place), order, "x"), order, "x") == Place(*place)
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=100), st.integers(1, 2**63 - 1))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=100), st.integers(1, 2**63 - 1)
+)
 def test_a_cursor_carries_any_text_in_letters_an_address_may_hold(title: str, tie: int) -> None:
     cursor = write_cursor(Place(title, tie), Order(TITLE), "x")
     assert read_cursor(cursor, Order(TITLE), "x") == Place(title, tie)
