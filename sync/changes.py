@@ -1,7 +1,7 @@
 """Whether the data is still what it was: what is worked out from all of it may be kept until it is not.
 
-Triggers (migrations 0014 and 0015) write a row for every transaction that changed what figures are made of, whoever wrote: a
-sync, a retry, an administrator, somebody with ``psql``. It becomes visible together with what it tells of, so what a
+Triggers (migrations 0014, 0015) write a row for every transaction that changed what figures are made of, whoever wrote:
+a sync, a retry, an administrator, somebody with ``psql``. It becomes visible together with what it tells of, so what a
 snapshot sees of these rows says exactly what it sees of the data.
 """
 
