@@ -27,10 +27,10 @@ from reports.catalogue import Entry, ReportError, narrowed
 from reports.exports import Format
 from reports.models import ReportRun, SavedReport, exports_folder
 from sync.access import Access
-from sync.api.snapshot import snapshot
 from sync.heartbeat import Heartbeat
 from sync.leases import lock_timeout
 from sync.models.process import this_process
+from sync.snapshot import snapshot
 
 log = logging.getLogger(__name__)
 

@@ -77,8 +77,8 @@ DESK_THRESHOLDS = {
 # Application ----------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "unfold",  # before django.contrib.admin, whose templates it replaces
-    "django.contrib.admin",
+    "unfold",  # before the admin, whose templates it replaces
+    "testio_site.admin_on_demand.AdminOnDemand",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

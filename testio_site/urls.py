@@ -10,6 +10,8 @@ from testio_site.entrance.enrolment import second_factor_page
 from testio_site.entrance.password import ChangePassword
 from testio_site.entrance.views import Enter, EnterCode
 
+admin.autodiscover()
+
 urlpatterns = [
     path("health", health.health),
     path("ready", health.ready),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
+from django.contrib import admin
 from django.db import connection
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
@@ -53,6 +54,11 @@ def _refuse_to_leave(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_refuse_to_leave)
+
+
+def pytest_collection() -> None:
+    """Tests are made up from what the admin has, which Django would load with the first address asked for."""
+    admin.autodiscover()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from reports.schemas import analytics as schemas
 from sync import freshness
 from sync.access import Access, Request, require
 from sync.api.listing import Document, age_of
-from sync.api.snapshot import snapshot
+from sync.snapshot import snapshot
 
 router = Router(tags=["Analytics"])
 

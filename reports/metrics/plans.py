@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
-from django.db import connection, transaction
+from django.db import connection
+
+from sync.snapshot import snapshot
 
 Plan = Mapping[str, str]
 
@@ -25,12 +27,8 @@ HASHED: Plan = MappingProxyType({"enable_hashjoin": "on"})
 
 @contextmanager
 def one_moment() -> Iterator[None]:
-    """All counting within sees the same rows, also while a sync writes."""
-    begins = not connection.in_atomic_block
-    with transaction.atomic():
-        if begins:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    """All counting within sees the same rows, also while a sync writes (see ``snapshot``)."""
+    with snapshot():
         _tell(USUAL)
         yield
 

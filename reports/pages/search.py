@@ -13,7 +13,7 @@ from reports.search import ENTITIES, Entity, Found, NothingToSearch, Part, Resul
 from sync import access as visible
 from sync.access import Access, Request
 from sync.api.keyset import BadCursor
-from sync.api.snapshot import snapshot
+from sync.snapshot import snapshot
 
 PAGE = 25
 _KINDS = {"product": "Products", "feature": "Features", "test": "Tests", "bug": "Bugs"}

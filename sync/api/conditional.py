@@ -32,7 +32,7 @@ from pydantic import BaseModel
 
 from sync import access, freshness
 from sync.access import Access, Request, require
-from sync.api.snapshot import snapshot
+from sync.snapshot import snapshot
 
 _JSON = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 

@@ -17,8 +17,8 @@ from reports.documents import Document
 from reports.exports import Format, NoSuchFormat
 from sync import access
 from sync.access import Access
-from sync.api.snapshot import snapshot
 from sync.management.base import FAILED, USAGE, DeskCommand
+from sync.snapshot import snapshot
 
 #: Seconds between two lines of progress.
 _OFTEN = 2.0

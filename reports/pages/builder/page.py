@@ -21,8 +21,8 @@ from reports.recipients import OUTSIDE
 from reports.saved import KEEP
 from reports.schedules import SCHEDULE
 from sync.access import Access, Request
-from sync.api.snapshot import snapshot
 from sync.public_ids import NoSuchId, find
+from sync.snapshot import snapshot
 
 #: In the address where it holds all parameters, so that an empty one means "none" and not "as saved".
 SET = "set"

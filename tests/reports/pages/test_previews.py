@@ -14,7 +14,7 @@ from reports import catalogue, exports
 from reports.builtin import REPORTS
 from reports.exports import paper_tables
 from reports.pages import sheets
-from sync.api.snapshot import snapshot
+from sync.snapshot import snapshot
 from tests.factories import BugFactory, CustomReportFactory, ProductFactory, TestFactory
 from tests.reports.pages.scenes import Scene
 from tests.reports.world import everything

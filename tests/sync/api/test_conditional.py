@@ -18,8 +18,8 @@ from pytest_django import Settings
 from sync import leases
 from sync.access import Access
 from sync.api.conditional import version
-from sync.api.snapshot import snapshot
 from sync.models import Customer, Product, SyncLease, Test
+from sync.snapshot import snapshot
 from tests.factories import BugFactory, CustomerFactory, ProductFactory, TestFactory
 from tests.sync.api.calling import V1, reader
 
