@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.db.transaction import TransactionManagementError
+from django.utils import timezone
 
 from sync.leases import Lease, LeaseLost, acquire, busy
 from sync.models import Product, SyncLease
@@ -157,7 +158,7 @@ def test_a_product_somebody_else_is_just_taking_is_busy_at_once(
 
 def a_run_of(product: Product, days_ago: int, seconds: list[int], status: Status = Status.SUCCEEDED) -> None:
     """A run some days ago whose phases ended after so many seconds, one after the other."""
-    began = Now() - timedelta(days=days_ago)
+    began = timezone.now() - timedelta(days=days_ago)  # one moment for all phases, unlike the one of each statement
     event = SyncEventFactory.create(customer=product.customer, started_at=began)
     names = ("features", "tests", "bugs")
     for name, start, end in zip(names, [0, *seconds], seconds, strict=False):
