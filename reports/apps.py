@@ -8,4 +8,4 @@ class ReportsConfig(AppConfig):
     verbose_name = "Reports"
 
     def ready(self) -> None:
-        from reports import background  # noqa: F401  # connects a receiver; needs the models loaded
+        from reports import background, saved  # noqa: F401  # they connect receivers; need the models loaded

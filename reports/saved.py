@@ -11,6 +11,8 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
+from django.db.models.signals import pre_delete
+from django.dispatch import receiver
 
 from reports import catalogue
 from reports.catalogue import Entry, NoSuchReport, ReportError
@@ -54,6 +56,16 @@ class Wanted:
         names = ("name", "report", "parameters", "title", "description", "tags", "is_shared")
         customers = [customer.name for customer in saved.customers.all()]
         return cls(**{name: getattr(saved, name) for name in names}, customers=customers)
+
+
+@receiver(pre_delete, sender=Customer, dispatch_uid="reports.saved")
+def forget_what_is_about_it_alone(instance: Customer, **_: object) -> None:
+    """A report about a customer that is removed goes with it, and its schedule: about none, it would be about all."""
+    for saved in SavedReport.objects.filter(customers=instance):
+        if saved.customers.exclude(pk=instance.pk).exists():
+            saved.customers.remove(instance)
+        else:
+            saved.delete()
 
 
 # Whose it is ----------------------------------------------------------------------------------------------------------

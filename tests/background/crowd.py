@@ -2,9 +2,11 @@
 
 import time
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 from django.db.models import Max, QuerySet
+from django.utils import timezone
 
 from sync.models import Customer, SyncEvent, SyncLease
 from sync.sandbox import SandboxServer
@@ -41,9 +43,9 @@ def race(
             by_hand.append(finish(start(database_url, "sync", "--json", **limit)).code)
             # It has put off what the workers were to do, so let them do something before the next one.
             wait_for_workers(background, customer.products.count(), 3 * interval + 20)
-        Customer.objects.filter(pk=customer.pk).update(refresh_interval=3600)
-        # What is claimed already would begin while its worker is stopped, and be cancelled.
-        wait_until(lambda: all_settled(customer) and not customer.products.exclude(claimed_at=None), "the last runs")
+        nothing_more_is_due(customer)
+        # Nothing is killed while it runs: what is claimed begins yet, and what runs no longer begins another.
+        wait_until(lambda: not claimed(customer) and all_settled(customer), "the last runs")
     assert set(by_hand) <= {0, 3, 75}  # done, done but for products others were writing, or all of them
     assert overlaps() == []
     assert sandbox.stats.max_in_flight <= LIMIT
@@ -59,6 +61,18 @@ def race(
 def wait_for_workers(background: "QuerySet[SyncEvent]", runs: int, seconds: float) -> None:
     enough = background.count() + runs
     wait_until(lambda: background.count() >= enough, "so many runs of the workers", seconds)
+
+
+def nothing_more_is_due(customer: Customer) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    Customer.objects.filter(pk=customer.pk).update(refresh_interval=3600, products_due_at=later)
+    customer.products.update(next_sync_at=later, next_full_sync_at=later)
+
+
+def claimed(customer: Customer) -> bool:
+    """Any of its products, or the list of them, was handed to a worker."""
+    lists = Customer.objects.filter(pk=customer.pk).exclude(products_claimed_at=None)
+    return lists.exists() or customer.products.exclude(claimed_at=None).exists()
 
 
 def all_known(customer: Customer, sandbox: SandboxServer) -> bool:

@@ -102,6 +102,20 @@ def test_a_saved_report_about_a_customer_is_there_for_those_who_see_that_custome
     assert "acme-bugs" not in names(catalogue.entries(stranger))
 
 
+def test_a_saved_report_that_names_a_customer_in_its_parameters_names_it_to_nobody_else() -> None:
+    made = world.make()
+    owner, ann = of(person("mo", made.acme, made.other)), of(person("ann", see_all=True))
+    member, stranger = of(person("mia", made.acme)), of(person("sam", made.other))
+    kept = {"acmes": {"customer": "acme"}, "all": {}}
+    for name, parameters in kept.items():
+        saved.save(owner, name, report="bugs", parameters=parameters, is_shared=True)
+    assert [kept.keys() <= set(names(catalogue.entries(reader))) for reader in (owner, ann, member)] == [True] * 3
+    assert kept.keys() & set(names(catalogue.entries(stranger))) == {"all"}
+    owner.user.customers.set([made.other])
+    left = of(User.objects.get(username="mo"))
+    assert kept.keys() <= set(names(catalogue.entries(left))), "one's own stays, to be changed or deleted"
+
+
 def test_what_cannot_be_saved_is_refused_with_the_reason() -> None:
     ann = of(person("ann", see_all=True))
     with pytest.raises(SaveRefused, match="comes with the program"):

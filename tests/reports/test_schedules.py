@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Permission, User
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 
 from reports import background, exports, saved, schedules
 from reports.mail import Console
-from reports.models import ReportRun, ReportSchedule
+from reports.models import ReportRun, ReportSchedule, SavedReport
 from reports.saved import BadFields
 from reports.schedules import Timing, next_after
+from sync import customers as sync_customers
 from sync.access import Access
+from sync.models import Customer
+from tests.factories import CustomerFactory
 from tests.reports import world
 from tests.reports.world import of, person
 
@@ -194,3 +197,23 @@ def test_without_a_mail_server_standard_error_shows_what_would_be_sent(capsys: p
         "Not sent, because EMAIL_BACKEND names no way to:\nTo: lead@example.com\nSubject: Bugs\n"
         "Attached: bugs.csv (3 bytes)\n\nThe file is attached.\n"
     )
+
+
+def test_a_report_about_customers_that_are_removed_goes_with_the_last_of_them_and_is_never_about_all(
+    ann: Access,
+) -> None:
+    one, two = CustomerFactory.create_batch(2)
+    boss = Access(User.objects.create(username="boss", is_superuser=True))
+    kept = {
+        names: saved.save(boss, f"about-{len(names)}", report="bugs", parameters={}, customers=names)
+        for names in ((one.name,), (one.name, two.name))
+    }
+    for report in kept.values():
+        schedules.create(boss, report, Timing(6, weekday=0), form="csv", recipients=["lead@example.com"])
+    sync_customers.remove(one)
+    (left,) = SavedReport.objects.all()
+    assert (left.pk, list(left.customers.all())) == (kept[one.name, two.name].pk, [two])
+    assert [schedule.saved for schedule in ReportSchedule.objects.all()] == [left]
+    left.customers.add(another := CustomerFactory.create())
+    Customer.objects.filter(pk__in=(two.pk, another.pk)).delete()
+    assert (SavedReport.objects.count(), ReportSchedule.objects.count()) == (0, 0)

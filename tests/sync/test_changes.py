@@ -261,3 +261,13 @@ def test_a_change_of_more_than_a_day_is_seen_though_it_is_forgotten_at_once(data
 def test_a_database_that_never_told_of_a_change_has_no_state() -> None:
     _told("DELETE FROM sync_datachange")
     assert _state() is None
+
+
+def test_nothing_is_kept_while_nothing_tells_of_changes_and_then_under_another_state() -> None:
+    """As while a backup is restored: its triggers come last."""
+    factories.BugFactory.create()
+    before = _state()
+    _run("DROP TRIGGER data_emptied ON sync_bug")
+    assert _state() is None
+    _run("CREATE TRIGGER data_emptied AFTER TRUNCATE ON sync_bug EXECUTE FUNCTION sync_tell_change()")
+    assert _state() not in (None, before)

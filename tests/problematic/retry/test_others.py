@@ -92,12 +92,14 @@ def test_waiting_goes_on_until_the_product_is_free(
 def test_waiting_can_be_stopped(event: ProblematicEvent, its_tests: list[int]) -> None:
     map_to(event, its_tests[0])
     hold([event.product])
-    stop = threading.Event()
-    stopper = threading.Timer(0.1, stop.set)
-    stopper.start()
+
+    class StoppedWhileItIsWaitedFor(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            self.set()
+            return super().wait(timeout)
+
     with pytest.raises(SyncBusy):
-        retry_mappings(ProblematicMapping.objects.all(), wait=True, stop=stop)
-    stopper.join()
+        retry_mappings(ProblematicMapping.objects.all(), wait=True, stop=StoppedWhileItIsWaitedFor())
     assert mapping_of(its_tests[0]).state == MappingState.QUEUED
 
 
