@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -59,6 +60,11 @@ class Command(DeskCommand):
             raise CommandError(
                 "This database holds other customers; the demo wants one of its own. Use `make demo`, or set DATA_DIR "
                 "to an empty directory and leave DATABASE_URL unset."
+            )
+        if not settings.TESTIO_ALLOW_PRIVATE_ADDRESSES:
+            raise CommandError(
+                "The demo's TestIO is on this machine, and these settings let no token go there. Use `make demo`, or "
+                "set DJANGO_DEBUG=true."
             )
         world = World.of_size(options["size"])
         world.break_some(tests=BROKEN)

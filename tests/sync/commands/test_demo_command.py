@@ -1,5 +1,7 @@
 """`manage.py demo --once`, and what would keep it from being shown."""
 
+from pytest_django import Settings
+
 from sync.models import Customer, SyncEvent, Test
 from sync.sandbox import SandboxServer
 from tests.sync.commands.conftest import Manage
@@ -24,3 +26,10 @@ def test_the_demo_keeps_away_from_a_database_with_other_customers(sandbox: Sandb
     done = manage("demo", "--once")
     assert (done.code, done.stdout, Test.objects.count()) == (1, "", 0)
     assert "This database holds other customers; the demo wants one of its own." in done.stderr
+
+
+def test_the_demo_says_which_settings_it_needs(manage: Manage, settings: Settings) -> None:
+    settings.TESTIO_ALLOW_PRIVATE_ADDRESSES = False
+    done = manage("demo", "--once")
+    assert (done.code, done.stdout, Customer.objects.count()) == (1, "", 0)
+    assert "these settings let no token go there. Use `make demo`, or set DJANGO_DEBUG=true." in done.stderr
