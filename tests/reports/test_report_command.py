@@ -116,10 +116,11 @@ def test_figures_without_a_dimension_are_a_row(tmp_path: Path) -> None:
         (("bugs", "--format", "csv", "--parameter", "red"), '"red" is no parameter. Write it as NAME=VALUE.'),
         (("bugs", "--format", "csv", "--product-id", "404"), "product_id: there is no product 404."),
         (("bugs", "--format", "csv", "--user", "nobody"), 'There is no active user "nobody".'),
+        (("quality", "--format", "csv", "--customer", "acme"), "so as CSV it is a ZIP. Name a file that ends in .zip."),
     ],
 )
 def test_wrong_usage_is_said_and_writes_nothing(tmp_path: Path, argv: tuple[str, ...], sentence: str) -> None:
-    done = report("run", *argv, "--output", str(tmp_path / "file"), "--json")
+    done = report("run", *argv, "--output", str(tmp_path / "file.csv"), "--json")
     assert done.code == 2
     assert sentence in json.loads(done.stdout)["error"]
     assert list(tmp_path.iterdir()) == []

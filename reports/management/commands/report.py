@@ -217,6 +217,7 @@ def _ending(output: str) -> str:
 def _refuse_misnamed(document: Document, form: Format, output: str) -> None:
     """A ZIP under the name of a CSV would be taken for a broken one."""
     if form.extension(document) == "zip" and output.lower().endswith(".csv"):
-        raise CannotWrite(
-            f"This report has {len(document.tables)} tables, so as CSV it is a ZIP. Name a file that ends in .zip."
+        raise CommandError(
+            f"This report has {len(document.tables)} tables, so as CSV it is a ZIP. Name a file that ends in .zip.",
+            returncode=USAGE,
         )
