@@ -17,6 +17,8 @@ USUAL: Plan = MappingProxyType(
         "max_parallel_workers_per_gather": "0",
         # Indexes have bugs and covered features in the order of their tests: to merge them takes no table in memory.
         "enable_hashjoin": "off",
+        # Compiling a question takes longer than it does; the built-in server never compiles, others do by default.
+        "jit": "off",
     }
 )
 #: It sorts what is nearly in order instead of hashing all of it: that takes a third less.
